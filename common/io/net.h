@@ -38,7 +38,9 @@ class Connection {
   virtual void flush() = 0;
   // Queued and not yet taken by the kernel.
   virtual std::uint64_t queued_bytes() const = 0;
-  // While paused no on_data arrives, and the peer sees its window fill.
+  // While paused no on_data arrives, and the peer sees its window fill; the peer's end is still
+  // noticed. After resume_reading, what had arrived and was not consumed comes again through
+  // on_data, from the executor's loop, whether or not more follows.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
   // Drops what is queued (or, with `after_flush`, sends it first) and ends; on_closed follows once,

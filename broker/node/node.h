@@ -1,0 +1,44 @@
+// The services of a broker that API handlers and coordinators use. Owned by Broker, which fills it
+// before the first connection is accepted; afterwards only what is said to be thread-safe changes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/node/partition_table.h"
+#include "broker/node/reactor.h"
+#include "common/base/diag.h"
+#include "common/base/ids.h"
+#include "common/config/broker_config.h"
+#include "common/io/clock.h"
+#include "common/meta/image.h"
+
+namespace broker {
+
+class ControllerClient;
+class MetadataFollower;
+class GroupCoordinators;
+class LogDirectory;
+class Partitions;
+
+struct Node {
+  const config::BrokerConfig& config;
+  io::Clock& clock;
+  base::Diag& diag;
+  base::BrokerId broker_id{};
+  std::string cluster_id;
+
+  MetadataFollower* metadata = nullptr;     // image(): any thread
+  ControllerClient* controller = nullptr;   // calls from any reactor; see its header
+  PartitionTable* partitions = nullptr;     // find(): any thread
+  GroupCoordinators* groups = nullptr;      // any thread; see its header
+  LogDirectory* log_directory = nullptr;
+  std::vector<std::unique_ptr<Reactor>> reactors;
+
+  std::shared_ptr<const meta::Image> image() const;
+  // Number of the reactor that owns what is keyed by `index` (coordinator shards).
+  Reactor& reactor_for(std::uint32_t index) { return *reactors[index % reactors.size()]; }
+};
+
+}  // namespace broker
