@@ -1,0 +1,46 @@
+#include "common/meta/image.h"
+
+namespace meta {
+namespace {
+
+const Configs& or_none(const std::shared_ptr<const Configs>* found) {
+  static const Configs none;
+  return found ? **found : none;
+}
+
+}  // namespace
+
+const Partition* Image::partition(std::string_view name, std::int32_t index) const {
+  const Topic* found = topic(name);
+  if (!found || index < 0 || static_cast<std::size_t>(index) >= found->partitions.size()) {
+    return nullptr;
+  }
+  return &found->partitions[static_cast<std::size_t>(index)];
+}
+
+const Broker* Image::broker(base::BrokerId id) const {
+  const BrokerPtr* found = brokers_.find(id);
+  return found ? found->get() : nullptr;
+}
+
+const Configs& Image::cluster_configs() const { return or_none(broker_configs_.find("")); }
+
+const Configs& Image::broker_configs(base::BrokerId id) const {
+  return or_none(broker_configs_.find(std::to_string(id.value())));
+}
+
+const Configs& Image::group_configs(std::string_view group) const {
+  return or_none(group_configs_.find(group));
+}
+
+std::int16_t Image::feature(std::string_view name) const {
+  auto found = features_->find(name);
+  return found == features_->end() ? std::int16_t{0} : found->second;
+}
+
+bool is_internal_topic(std::string_view name) {
+  return name == "__consumer_offsets" || name == "__transaction_state" ||
+         name == "__share_group_state";
+}
+
+}  // namespace meta

@@ -1,0 +1,137 @@
+// The cluster's metadata at one offset of the metadata log: an immutable value, shared as
+// std::shared_ptr<const Image> between all reactors. Only apply.h makes new ones; an image of the
+// next offset shares all that did not change. Pointers into an image live as long as it does.
+// Iteration is sorted, so that what is derived from it is the same everywhere.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/uuid.h"
+#include "common/meta/persistent_map.h"
+
+namespace meta {
+
+inline constexpr base::BrokerId kNoBroker{-1};
+
+struct Listener {
+  std::string name;  // "PLAINTEXT", "INTERNAL", ...
+  std::string host;
+  std::uint16_t port = 0;
+  friend bool operator==(const Listener&, const Listener&) = default;
+};
+
+struct Broker {
+  base::BrokerId id;
+  base::BrokerEpoch epoch;  // offset of its registration's entry
+  base::Uuid incarnation;   // new with each start of the process
+  std::vector<Listener> listeners;
+  std::string rack;     // empty: none
+  bool fenced = false;  // a fenced broker leads nothing and is not named to clients
+  friend bool operator==(const Broker&, const Broker&) = default;
+
+  // Null when it has no listener of that name.
+  const Listener* listener(std::string_view wanted) const {
+    for (const auto& each : listeners) {
+      if (each.name == wanted) return &each;
+    }
+    return nullptr;
+  }
+};
+
+struct Partition {
+  base::BrokerId leader = kNoBroker;
+  base::LeaderEpoch leader_epoch;
+  std::int32_t partition_epoch = 0;      // grows with every change of this struct
+  std::vector<base::BrokerId> replicas;  // first is preferred
+  std::vector<base::BrokerId> isr;
+  std::vector<base::BrokerId> elr;  // eligible leader replicas (KIP-966)
+  friend bool operator==(const Partition&, const Partition&) = default;
+};
+
+// Overrides by name; defaults are common/config's business.
+using Configs = std::map<std::string, std::string, std::less<>>;
+
+struct Topic {
+  std::string name;
+  base::Uuid id;
+  bool is_internal = false;
+  std::vector<Partition> partitions;  // by partition number, none missing
+  Configs configs;
+  friend bool operator==(const Topic&, const Topic&) = default;
+};
+using TopicPtr = std::shared_ptr<const Topic>;
+using BrokerPtr = std::shared_ptr<const Broker>;
+
+// Finalized feature levels, e.g. "metadata.version". Level 0 is not stored.
+using Features = std::map<std::string, std::int16_t, std::less<>>;
+
+class Image {
+ public:
+  using Topics = PersistentMap<std::string, TopicPtr>;
+  using TopicsById = PersistentMap<base::Uuid, TopicPtr>;
+  using Brokers = PersistentMap<base::BrokerId, BrokerPtr>;
+  using ConfigMap = PersistentMap<std::string, std::shared_ptr<const Configs>>;
+
+  // Of the last entry applied; -1 when none.
+  base::Offset offset() const { return offset_; }
+  // Raft term of that entry.
+  std::int64_t epoch() const { return epoch_; }
+  base::Uuid cluster_id() const { return cluster_id_; }
+
+  // Null when unknown.
+  const Topic* topic(std::string_view name) const { return get(topics_.find(name)); }
+  const Topic* topic(base::Uuid id) const { return get(topics_by_id_.find(id)); }
+  TopicPtr topic_ptr(std::string_view name) const { return share(topics_.find(name)); }
+  TopicPtr topic_ptr(base::Uuid id) const { return share(topics_by_id_.find(id)); }
+  // Null when the topic or the partition is unknown.
+  const Partition* partition(std::string_view name, std::int32_t index) const;
+  // for (const auto& [name, topic] : image.topics()): sorted by name.
+  const Topics& topics() const { return topics_; }
+  std::int64_t partition_count() const { return partition_count_; }
+
+  // Null when unknown.
+  const Broker* broker(base::BrokerId id) const;
+  const Brokers& brokers() const { return brokers_; }  // sorted by id
+
+  // Overrides; empty when there are none. Topic overrides are in Topic::configs.
+  const Configs& cluster_configs() const;  // dynamic defaults of all brokers
+  const Configs& broker_configs(base::BrokerId id) const;
+  const Configs& group_configs(std::string_view group) const;
+  const ConfigMap& groups_with_configs() const { return group_configs_; }
+  const ConfigMap& brokers_with_configs() const { return broker_configs_; }  // key: id, "" = all
+
+  const Features& features() const { return *features_; }
+  std::int16_t feature(std::string_view name) const;  // 0 when not finalized
+
+  // First id of the next block to hand out.
+  std::int64_t next_producer_id() const { return next_producer_id_; }
+
+ private:
+  friend class Builder;
+  static const Topic* get(const TopicPtr* found) { return found ? found->get() : nullptr; }
+  static TopicPtr share(const TopicPtr* found) { return found ? *found : nullptr; }
+
+  base::Offset offset_{-1};
+  std::int64_t epoch_ = 0;
+  base::Uuid cluster_id_;
+  Topics topics_;
+  TopicsById topics_by_id_;
+  Brokers brokers_;
+  ConfigMap broker_configs_;
+  ConfigMap group_configs_;
+  std::shared_ptr<const Features> features_ = std::make_shared<Features>();
+  std::int64_t next_producer_id_ = 0;
+  std::int64_t partition_count_ = 0;
+};
+using ImagePtr = std::shared_ptr<const Image>;
+
+// Topics that only the broker itself writes: __consumer_offsets and its like.
+bool is_internal_topic(std::string_view name);
+
+}  // namespace meta

@@ -1,0 +1,95 @@
+// The controller: a member of the quorum that holds the cluster's metadata. Assembled from seams;
+// main and the simulator start the same object. Everything runs on the one executor it is given;
+// disk work goes through Executor::blocking. Serves services Admin and Broker of
+// proto/controller.proto on the RpcServer it is given.
+//
+//   start -> recover (controller/node/raft_store.h) -> elect -> lead: decide, append, sync, commit,
+//   apply, reply, publish. docs/metadata.md draws it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/diag.h"
+#include "common/base/random.h"
+#include "common/base/uuid.h"
+#include "common/io/clock.h"
+#include "common/io/disk.h"
+#include "common/io/executor.h"
+#include "common/io/rpc.h"
+#include "common/meta/image.h"
+#include "controller/cluster/config_rules.h"
+
+namespace controller {
+
+struct Seams {
+  io::Disk& disk;
+  io::Executor& executor;
+  io::Clock& clock;
+  base::Diag& diag;
+  io::RpcServer& rpc;
+  base::Random random;
+};
+
+struct Config {
+  std::int32_t node_id = 1;
+  // Every member of the quorum, this node among them. Today: exactly this node.
+  std::vector<std::int32_t> voters = {1};
+  // What a new cluster is called; zero draws one. An existing log keeps its own, and start() fails
+  // when both are given and differ.
+  base::Uuid cluster_id;
+  // For CreateTopics with -1.
+  std::int32_t default_partitions = 1;
+  // 0: min(3, live brokers).
+  std::int16_t default_replication_factor = 0;
+  // The log is cut behind a snapshot when it has grown by this much since the last one.
+  std::uint64_t snapshot_after_bytes = 4 << 20;
+  // Validates overrides; the shell fills it from common/config.
+  cluster::ConfigRules config_rules;
+};
+
+// For metrics and /readyz. Counters only grow.
+struct Stats {
+  bool leading = false;
+  std::int64_t term = 0;
+  std::int64_t committed = -1;  // offset
+  std::uint64_t entries = 0;    // appended by this process
+  std::uint64_t syncs = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t log_bytes = 0;  // on disk now, without snapshots
+  std::uint64_t subscribers = 0;
+  bool failed = false;  // the metadata disk failed: the node answers no more writes
+};
+
+class Controller {
+ public:
+  // Called on the executor, once.
+  using Done = std::move_only_function<void(io::IoResult<void>)>;
+
+  Controller(Seams seams, Config config);
+  // stop() must have finished, or start() never been called. (In a simulated crash the executor's
+  // work is dropped instead.)
+  ~Controller();
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  // Recovers `<data_directory>/metadata` (made when missing), joins the quorum, serves. `done`
+  // comes when the log is recovered and this node either leads or follows a leader. On failure the
+  // message says which file and why.
+  void start(const std::string& data_directory, Done done);
+  // Answers what is pending with NOT_CONTROLLER, ends subscriptions, closes files.
+  void stop(std::move_only_function<void()> done);
+
+  // The image of the last committed entry, for health pages. Executor's thread only.
+  meta::ImagePtr image() const;
+  Stats stats() const;
+
+ private:
+  class Core;
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace controller
