@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
@@ -65,5 +65,8 @@ class BatchBuilder {
 // decompress() when the records do not decompress within `limit`.
 std::expected<base::Bytes, DecompressError> recompress(const BatchView& batch, Codec codec,
                                                        Level level, std::size_t limit);
+// The same with the records decompressed already.
+base::Bytes with_records(const BatchView& batch, base::BytesView records, Codec codec,
+                         Level level = std::nullopt);
 
 }  // namespace record
