@@ -96,8 +96,9 @@ std::string Reader::read_string(const char* field, bool flexible) {
   return std::string(read_string_view(field, flexible, false).value_or(""));
 }
 
-std::optional<std::string> Reader::read_nullable_string(const char* field, bool flexible) {
-  std::optional<std::string_view> view = read_string_view(field, flexible, true);
+std::optional<std::string> Reader::read_nullable_string(const char* field, bool flexible,
+                                                        bool nullable) {
+  std::optional<std::string_view> view = read_string_view(field, flexible, nullable);
   if (!view) return std::nullopt;
   return std::string(*view);
 }
@@ -108,8 +109,9 @@ base::Bytes Reader::read_bytes(const char* field, bool flexible) {
   return {view.begin(), view.end()};
 }
 
-std::optional<base::Bytes> Reader::read_nullable_bytes(const char* field, bool flexible) {
-  std::optional<std::size_t> size = read_length(field, flexible, true, false);
+std::optional<base::Bytes> Reader::read_nullable_bytes(const char* field, bool flexible,
+                                                       bool nullable) {
+  std::optional<std::size_t> size = read_length(field, flexible, nullable, false);
   if (!size) return std::nullopt;
   base::BytesView view = read_raw(field, *size);
   return base::Bytes(view.begin(), view.end());

@@ -60,9 +60,9 @@ class Reader {
   // false is a failure. Views live as long as the bytes.
   std::optional<std::string_view> read_string_view(const char* field, bool flexible, bool nullable);
   std::string read_string(const char* field, bool flexible);
-  std::optional<std::string> read_nullable_string(const char* field, bool flexible);
+  std::optional<std::string> read_nullable_string(const char* field, bool flexible, bool nullable);
   base::Bytes read_bytes(const char* field, bool flexible);
-  std::optional<base::Bytes> read_nullable_bytes(const char* field, bool flexible);
+  std::optional<base::Bytes> read_nullable_bytes(const char* field, bool flexible, bool nullable);
   Records read_records(const char* field, bool flexible, bool nullable);
   // The next `size` bytes as they are.
   base::BytesView read_raw(const char* field, std::size_t size);
