@@ -37,16 +37,16 @@ struct ValidateOptions {
   bool check_every_record = false;
 };
 
-// One refused record, as ProduceResponse carries it.
+// One refused record, as ProduceResponse carries it: its index in the batch.
 struct RecordError {
-  std::int32_t batch_index = 0;
+  std::int32_t index = 0;
   std::string message;
 };
 
 struct ValidateError {
   wire::ErrorCode code = wire::ErrorCode::kNone;
   std::string message;
-  std::vector<RecordError> record_errors;  // at most kRecordErrorsMax of them
+  std::vector<RecordError> records;  // at most kRecordErrorsMax of them
 };
 inline constexpr std::size_t kRecordErrorsMax = 100;
 
