@@ -14,6 +14,7 @@
 #include "common/base/ids.h"
 #include "common/base/uuid.h"
 #include "common/meta/persistent_map.h"
+#include "common/meta/persistent_vector.h"
 
 namespace meta {
 
@@ -61,7 +62,7 @@ struct Topic {
   std::string name;
   base::Uuid id;
   bool is_internal = false;
-  std::vector<Partition> partitions;  // by partition number, none missing
+  PersistentVector<Partition> partitions;  // by partition number, none missing
   Configs configs;
   friend bool operator==(const Topic&, const Topic&) = default;
 };
@@ -93,6 +94,7 @@ class Image {
   const Partition* partition(std::string_view name, std::int32_t index) const;
   // for (const auto& [name, topic] : image.topics()): sorted by name.
   const Topics& topics() const { return topics_; }
+  const TopicsById& topics_by_id() const { return topics_by_id_; }
   std::int64_t partition_count() const { return partition_count_; }
 
   // Null when unknown.

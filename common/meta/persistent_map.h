@@ -2,8 +2,8 @@
 // of at most 128 entries and the list of leaves. Images of neighbouring offsets share what did not
 // change. Two levels suffice: 100,000 keys are about 1,500 leaves.
 //
-// A copy may be changed freely after start_edit(); what other copies see never changes. One thread
-// changes a given copy; unchanging copies may be read from any thread.
+// A copy may be changed; the value that it was copied from must not be changed any more (it is in
+// an image behind a shared_ptr<const> by then). Unchanging values may be read from any thread.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,6 @@
 #include <memory>
 #include <utility>
 #include <vector>
-
-#include "common/base/check.h"
 
 namespace meta {
 
@@ -28,7 +26,7 @@ class PersistentMap {
 
  private:
   static constexpr std::size_t kLeafMax = 128;
-  // `edit` says which edit made the node: only that edit may change it in place.
+  // `edit` says which copy made the node: only that one may change it in place.
   struct Leaf {
     std::uint64_t edit = 0;
     std::vector<Entry> entries;
@@ -72,6 +70,19 @@ class PersistentMap {
     std::size_t at_ = 0;
   };
 
+  PersistentMap() = default;
+  PersistentMap(const PersistentMap& from)
+      : root_(from.root_), size_(from.size_), edit_(from.edit_ + 1) {}
+  PersistentMap& operator=(const PersistentMap& from) {
+    root_ = from.root_;
+    size_ = from.size_;
+    edit_ = from.edit_ + 1;
+    return *this;
+  }
+  PersistentMap(PersistentMap&&) noexcept = default;
+  PersistentMap& operator=(PersistentMap&&) noexcept = default;
+  ~PersistentMap() = default;
+
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   Iterator begin() const { return Iterator(root_.get(), 0, 0); }
@@ -97,9 +108,6 @@ class PersistentMap {
     if (at == end() || key < at->key) return nullptr;
     return &at->value;
   }
-
-  // Begins a change of this copy: from here on set() and erase() copy what they touch, once.
-  void start_edit() { ++edit_; }
 
   void set(const Key& key, Value value) {
     Root& root = own_root();
@@ -148,7 +156,6 @@ class PersistentMap {
 
  private:
   Root& own_root() {
-    CHECK(edit_ > 0);
     if (!root_) {
       root_ = std::make_shared<Root>(Root{edit_, {}});
     } else if (root_->edit != edit_) {
@@ -174,7 +181,7 @@ class PersistentMap {
 
   std::shared_ptr<Root> root_;
   std::size_t size_ = 0;
-  std::uint64_t edit_ = 0;
+  std::uint64_t edit_ = 1;
 };
 
 }  // namespace meta
