@@ -1,0 +1,77 @@
+// Bounds the descriptors that partition logs keep open (the hard limit of a process can be
+// 20,000): the least recently used file is closed when another is opened. Thread-safe; this and
+// the flusher hold the only locks of broker/log, never over a blocking call of their own except
+// the open itself, which is a lookup in the kernel's name cache on the hot path.
+//
+// A closed entry's File lives on for as long as somebody (a slice being sent, a flush) holds it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "common/io/disk.h"
+
+namespace broker {
+
+class FileCache;
+
+// One file that can be opened again at any time. Belongs to one owner (a segment), which calls it
+// from one thread at a time; destroying it closes the file.
+class CachedFile {
+ public:
+  CachedFile(FileCache& cache, std::string path);
+  ~CachedFile();
+  CachedFile(const CachedFile&) = delete;
+  CachedFile& operator=(const CachedFile&) = delete;
+
+  // The open file, opened when it is not (read-write, must exist).
+  io::IoResult<std::shared_ptr<io::File>> get();
+  // Hands over a file that the caller has just opened or created.
+  void put(std::shared_ptr<io::File> file);
+  // The file if it is open; never opens.
+  std::shared_ptr<io::File> peek();
+  void close();
+  const std::string& path() const { return path_; }
+  // The file was renamed (to .deleted): later opens use the new name.
+  void renamed(std::string path) { path_ = std::move(path); }
+
+ private:
+  friend class FileCache;
+  FileCache& cache_;
+  std::string path_;
+  // Guarded by the cache's shard lock.
+  std::shared_ptr<io::File> file_;
+  std::list<CachedFile*>::iterator place_;
+};
+
+class FileCache {
+ public:
+  static constexpr std::size_t kDefaultOpenMax = 8192;
+  explicit FileCache(io::Disk& disk, std::size_t open_max = kDefaultOpenMax);
+  ~FileCache();
+
+  std::size_t open_count() const;
+  // Closes what has not been used since the call before: an idle partition keeps no descriptor.
+  // The owner calls it every so often. Returns how many were closed.
+  std::size_t close_idle();
+
+ private:
+  friend class CachedFile;
+  static constexpr std::size_t kShards = 8;
+  struct Shard {
+    mutable std::mutex mutex;
+    std::list<CachedFile*> used;  // most recent first
+    std::size_t count = 0;
+    std::size_t idle_from = 0;  // how many of `used`, from its end, were there at the last sweep
+  };
+  Shard& shard_of(const CachedFile* file);
+  const std::size_t open_max_per_shard_;
+  io::Disk& disk_;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace broker

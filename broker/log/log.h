@@ -1,0 +1,249 @@
+// The log of one partition: a directory of segments in Apache Kafka's layout, byte for byte
+// (docs/log_format.md). Owned by node::Partition, used under the partition's lock, by one thread at
+// a time. No clock: time is an argument. No call but open, recover and close blocks for longer than
+// a write into the page cache or a read of what is cached, except where it says so.
+//
+// Invariants: start <= durable end <= end after a flush, start <= end always; batches are stored as
+// given, except for base offset and leader epoch; an offset once given is never given again unless
+// the log was truncated; once a write failed, nothing more is appended.
+//
+// How bytes become durable: append writes into the page cache and take_unflushed() says what has to
+// be synced, elsewhere (Flusher). How files go: retention_start() proposes, advance_start() moves
+// the start, the owner makes it durable (LogDirectory), mark_start_durable() and take_removals()
+// give back what may now be removed, elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/log/epoch_cache.h"
+#include "broker/log/file_cache.h"
+#include "broker/log/flush_batch.h"
+#include "broker/log/log_config.h"
+#include "broker/log/log_health.h"
+#include "broker/log/offset_lookup.h"
+#include "broker/log/recent_batches.h"
+#include "broker/producer/aborted.h"
+#include "broker/producer/producer_states.h"
+#include "common/base/bytes.h"
+#include "common/base/diag.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/base/uuid.h"
+#include "common/io/disk.h"
+#include "common/io/net.h"
+
+namespace broker {
+
+class Segment;
+
+// What logs of one directory share. All of it outlives them.
+struct LogServices {
+  io::Disk& disk;
+  FileCache& files;
+  LogHealth& health;
+  base::Diag& diag;
+};
+
+// What is known of a log before its files are looked at.
+struct OpenHints {
+  // Everything below is durable: it need not be scanned.
+  base::Offset recovery_point{0};
+  // The process before ended cleanly: nothing need be scanned.
+  bool clean_shutdown = false;
+  base::Offset log_start{0};
+  base::WallMs now = 0;
+  // Open even if bytes below the recovery point turn out damaged (they are cut off, with all
+  // behind them). Otherwise such a log is not opened: EBADMSG.
+  bool tolerate_loss = false;
+};
+
+struct RecoveryReport {
+  bool scanned = false;  // checksums were verified from the recovery point on
+  std::uint64_t scanned_bytes = 0;
+  std::uint64_t truncated_bytes = 0;  // cut off the end: never acknowledged as durable
+  std::size_t removed_segments = 0;   // stood behind the cut
+  bool lost_below_recovery_point = false;
+  std::string why;  // of the first cut, for operators
+};
+
+struct AppendResult {
+  base::Offset first{-1};  // base offset of the first batch
+  base::Offset end{-1};    // one beyond the last record
+  std::uint64_t bytes = 0;
+  bool rolled = false;  // a segment was closed: a flush will seal it (Flusher::request_sync)
+};
+
+struct ReadSpec {
+  base::Offset from;
+  base::Offset upper_bound;  // exclusive: nothing of a batch at or above it is returned
+  std::uint64_t bytes_max = 0;
+  bool at_least_one_batch = true;  // even if it is larger than bytes_max
+  bool may_block = false;          // read index and headers from the medium if they are not cached
+};
+
+// A run of bytes of one segment, from the start of a batch. Its last batch may be cut short when
+// bytes_max says so (clients drop it); the first never is.
+struct LogSlice {
+  io::FileSlice bytes;           // length 0: nothing to read
+  base::Offset base_offset{-1};  // of the first batch; at or below `from`
+  base::Offset end_bound{-1};    // no offset of the slice is at or above it
+  bool ends_at_bound = false;    // the slice was not cut: it reaches upper_bound or segment end
+  // Not answered: what is needed to find the place is not in memory. `bytes` names what to prefetch
+  // (File::prefetch, off the reactor) before asking again.
+  bool cold = false;
+};
+
+// Files to remove once nobody can need them any more; see take_removals().
+struct Removal {
+  std::string directory;
+  std::vector<std::pair<std::string, std::string>> renames;  // from, to (*.deleted)
+  std::vector<std::string> files;                            // their names after that
+
+  bool empty() const { return files.empty(); }
+  // Blocking, elsewhere: at once ...
+  io::IoResult<void> rename_all(io::Disk& disk) const;
+  // ... and after file.delete.delay.ms. What is missing is fine.
+  io::IoResult<void> remove_all(io::Disk& disk) const;
+};
+
+class Log {
+ public:
+  struct Opened;
+
+  // Opens what is in `directory` (which exists), scanning what is not known to be durable. Blocks.
+  // Errors: EBADMSG damaged below the recovery point; else those of the disk.
+  static io::IoResult<Opened> open(const LogServices& services, std::string directory,
+                                   const LogConfig& config, const OpenHints& hints);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // Ends a log whose process ends cleanly: writes indexes and producer snapshot, syncs all. Blocks.
+  // Nothing may be called afterwards but accessors.
+  io::IoResult<void> close();
+
+  // Appends batches that were validated (record/validate.h; sequences with producers().check()),
+  // one after the other: writes base offset and leader epoch into each. One write for all of them
+  // and one more for each roll between them. On success each batch's base offset is in its bytes.
+  // ENOSPC: the log is as before, and appending may succeed later. EMSGSIZE: a batch is larger than
+  // segment.bytes; nothing was appended. Any other failure takes the log out of service: failed().
+  io::IoResult<AppendResult> append(std::span<const base::MutableBytes> batches,
+                                    base::LeaderEpoch leader_epoch, base::WallMs now);
+  // Appends what a leader (or Kafka) has already given offsets and epochs; offsets must not fall
+  // below end_offset() (EINVAL), gaps are kept.
+  io::IoResult<AppendResult> append_as_follower(std::span<const base::BytesView> batches,
+                                                base::WallMs now);
+
+  // Whole batches from the one that contains `spec.from` on (the next one, if that offset was
+  // compacted away). Never reaches beyond one segment. ERANGE: from is not in [start, end].
+  io::IoResult<LogSlice> read(const ReadSpec& spec);
+
+  // Prepares a search for the first record with a timestamp at or above `timestamp`, with
+  // offset in [start, upper_bound). Cheap; run() the result without the lock, elsewhere: it may
+  // read cold data and decompresses at most one batch.
+  OffsetLookup prepare_lookup(base::WallMs timestamp, base::Offset upper_bound) const;
+  // The record with the largest timestamp (ListOffsets -3), likewise.
+  OffsetLookup prepare_max_timestamp(base::Offset upper_bound) const;
+
+  base::Offset start_offset() const { return start_; }
+  base::Offset end_offset() const { return end_; }
+  // Everything below is on the medium, exclusive.
+  base::Offset durable_end() const { return durable_end_; }
+  // For the checkpoint: recovery needs to look at nothing below.
+  base::Offset recovery_point() const;
+  std::uint64_t size_bytes() const;
+  std::size_t segment_count() const { return segments_.size(); }
+  const std::string& directory() const { return directory_; }
+  const LogConfig& config() const { return config_; }
+  void set_config(const LogConfig& config);
+  std::optional<base::Uuid> topic_id() const { return topic_id_; }
+  // Set once a write failed: every later append is refused with it.
+  const std::optional<io::IoError>& failed() const { return failed_; }
+
+  // Where the log should start for retention by time and size, never above `upper_bound` (the high
+  // watermark); start_offset() when nothing is due. Rolls when everything is due. May read the last
+  // entry of one time index for each segment that is due.
+  base::Offset retention_start(base::WallMs now, base::Offset upper_bound);
+  // The log starts at `offset` from now on (DeleteRecords, retention, a follower's leader); never
+  // moves back. ERANGE: above end_offset().
+  io::IoResult<void> advance_start(base::Offset offset);
+  // The start up to `offset` has been made durable (log-start-offset-checkpoint).
+  void mark_start_durable(base::Offset offset);
+  // Takes segments wholly below the durable start out of the log and says which files to remove.
+  Removal take_removals();
+
+  // Follower truncation: nothing at or above `offset` remains. Before this, the owner has made a
+  // recovery point at or below `offset` durable. Blocks (it waits for the medium).
+  io::IoResult<void> truncate_to(base::Offset offset);
+  // Drops everything; the next record gets `offset`. The owner has made recovery point 0 durable.
+  io::IoResult<void> truncate_fully_and_start_at(base::Offset offset);
+
+  const EpochCache& epochs() const { return epochs_; }
+  // The owner became leader in `leader_epoch`, or learnt of an epoch: it starts at the log's end.
+  void assign_epoch(base::LeaderEpoch leader_epoch, base::Offset start);
+  std::optional<EpochStart> end_offset_for_epoch(base::LeaderEpoch asked) const {
+    return epochs_.end_offset_for(asked, end_);
+  }
+
+  ProducerStates& producers() { return producers_; }
+  const ProducerStates& producers() const { return producers_; }
+  // Aborted transactions that overlap [from, to), by the offset of their markers. May read the
+  // (small) .txnindex of the segments concerned.
+  io::IoResult<std::vector<AbortedTxn>> aborted_transactions(base::Offset from, base::Offset to);
+
+  // Everything that must reach the medium for the log to be durable up to its end now. Empty when
+  // nothing is to do. Any number may be under way; each is marked when its work has succeeded.
+  FlushBatch take_unflushed();
+  void mark_flushed(const FlushBatch& batch);
+  // True when a flush would do something: also when only a rolled segment is to be sealed.
+  bool wants_flush() const;
+
+ private:
+  friend class Recovery;
+  Log(const LogServices& services, std::string directory, const LogConfig& config);
+
+  struct Pending;  // one segment's share of an append
+  io::IoResult<AppendResult> append_parsed(std::span<const base::BytesView> batches,
+                                           base::WallMs now);
+  bool must_roll(const Segment& segment, std::uint64_t pending_bytes, std::uint64_t size,
+                 base::Offset last_offset, base::WallMs max_timestamp, base::WallMs now) const;
+  io::IoResult<std::shared_ptr<Segment>> new_segment(base::Offset base_offset, base::WallMs now);
+  io::IoError fail(io::IoError error);
+  std::size_t index_of(base::Offset offset) const;
+  const Segment& active() const { return *segments_.back(); }
+  io::IoResult<LogSlice> read_segment(const Segment& segment, const ReadSpec& spec,
+                                      base::Offset segment_end);
+  io::IoResult<void> reload_producers(base::Offset end, base::WallMs now);
+
+  const LogServices services_;
+  const std::string directory_;
+  LogConfig config_;
+  std::optional<base::Uuid> topic_id_;
+  std::vector<std::shared_ptr<Segment>> segments_;  // by base offset, never empty; last is active
+  base::Offset start_{0};
+  base::Offset durable_start_{0};
+  base::Offset end_{0};
+  base::Offset durable_end_{0};
+  EpochCache epochs_;
+  std::uint64_t epochs_version_ = 0;  // grows with each change; written_ follows
+  std::uint64_t epochs_written_ = 0;
+  ProducerStates producers_;
+  RecentBatches recent_;
+  std::optional<io::IoError> failed_;
+  bool names_dirty_ = false;
+  std::uint64_t names_version_ = 0;
+  std::uint64_t truncations_ = 0;
+  bool closed_ = false;
+};
+
+struct Log::Opened {
+  std::unique_ptr<Log> log;
+  RecoveryReport report;
+};
+
+}  // namespace broker

@@ -1,0 +1,156 @@
+// One directory of logs (log.dirs): its lock, its identity, its checkpoints, the partitions in it.
+// Layout and files are Apache Kafka's; docs/log_format.md. Owned by the node; every call blocks and
+// may come from any thread unless it says otherwise, so partitions can be opened side by side.
+//
+// A life: open() - partitions() - open_partition() for each - service - Log::close() for
+// each - close_clean(). The clean-shutdown marker is written last and removed
+// before any partition is opened, so a crash while recovering is a crash.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/log/file_cache.h"
+#include "broker/log/log.h"
+#include "broker/log/log_config.h"
+#include "broker/log/log_health.h"
+#include "broker/log/partition_name.h"
+#include "common/base/diag.h"
+#include "common/base/ids.h"
+#include "common/base/random.h"
+#include "common/base/uuid.h"
+#include "common/io/disk.h"
+
+namespace broker {
+
+// meta.properties.
+struct DirectoryIdentity {
+  std::string cluster_id;
+  base::BrokerId node_id;
+  base::Uuid directory_id;
+};
+
+// A file of one offset per partition (Kafka's offset checkpoint, version 0).
+class OffsetCheckpoint {
+ public:
+  using Offsets = std::map<PartitionName, base::Offset>;
+  OffsetCheckpoint(io::Disk& disk, std::string path);
+  // Missing is empty. EBADMSG: malformed.
+  io::IoResult<void> load();
+  std::optional<base::Offset> get(const PartitionName& name) const;
+  // Any thread, does not block.
+  void set(const PartitionName& name, base::Offset offset);
+  void erase(const PartitionName& name);
+  // Durably replaces the file when anything changed since the last write. Concurrent calls are one
+  // write where they can be. Blocks.
+  io::IoResult<void> write();
+  // The file on disk names the partition.
+  bool on_disk(const PartitionName& name) const;
+  Offsets all() const;
+
+  static std::string encode(const Offsets& offsets);
+  static std::optional<Offsets> parse(std::string_view text);
+
+ private:
+  io::Disk& disk_;
+  const std::string path_;
+  std::mutex write_mutex_;  // one writer; held over the write
+  mutable std::mutex mutex_;
+  Offsets offsets_;
+  std::set<PartitionName> on_disk_;
+  std::uint64_t version_ = 0;
+  std::uint64_t written_ = 0;
+};
+
+class LogDirectory {
+ public:
+  struct Options {
+    std::size_t open_files_max = FileCache::kDefaultOpenMax;
+  };
+  struct Found {
+    PartitionName name;
+    std::optional<base::Uuid> topic_id;  // from partition.metadata
+  };
+
+  // Makes and locks the directory, checks that it belongs to `want` (writing meta.properties with a
+  // new directory id from `random` when there is none), takes note of the clean-shutdown marker and
+  // removes it, removes leftovers of deletes. Errors: EWOULDBLOCK held by another process, EINVAL
+  // belongs to another node or cluster, EBADMSG malformed.
+  static io::IoResult<std::unique_ptr<LogDirectory>> open(io::Disk& disk, std::string path,
+                                                          const std::string& cluster_id,
+                                                          base::BrokerId node_id,
+                                                          base::Random& random, base::Diag& diag,
+                                                          Options options);
+  ~LogDirectory();
+
+  const std::string& path() const { return path_; }
+  const DirectoryIdentity& identity() const { return identity_; }
+  // How the process before ended.
+  bool was_clean() const { return was_clean_; }
+  LogHealth& health() { return health_; }
+  FileCache& files() { return files_; }
+  LogServices services();
+  // Out of service; see LogHealth::reason().
+  bool failed() const { return health_.failed(); }
+  std::optional<io::IoError> failure() const { return health_.reason(); }
+
+  // Sorted by name.
+  io::IoResult<std::vector<Found>> partitions() const;
+  io::IoResult<Log::Opened> open_partition(const PartitionName& name, const LogConfig& config,
+                                           base::WallMs now, bool tolerate_loss = false);
+  // A new, empty partition; durable when this returns. EEXIST: it is there already.
+  io::IoResult<std::unique_ptr<Log>> create_partition(const PartitionName& name,
+                                                      const base::Uuid& topic_id,
+                                                      const LogConfig& config, base::WallMs now);
+  // Takes the partition's directory away, durably: a crash does not bring it back. Returns the path
+  // to remove_all() later. The Log must not be used for writing any more.
+  io::IoResult<std::string> delete_partition(const PartitionName& name, base::Random& random);
+
+  // Offsets to be written with the next checkpoint. Any thread, do not block.
+  void note_recovery_point(const PartitionName& name, base::Offset offset);
+  void note_start(const PartitionName& name, base::Offset offset);
+  void note_high_watermark(const PartitionName& name, base::Offset offset);
+  std::optional<base::Offset> start_of(const PartitionName& name) const;
+  std::optional<base::Offset> recovery_point_of(const PartitionName& name) const;
+  std::optional<base::Offset> high_watermark_of(const PartitionName& name) const;
+  // Durable when they return. Failing takes the directory out of service, except for ENOSPC.
+  io::IoResult<void> write_starts();           // before removals, and before DeleteRecords answers
+  io::IoResult<void> write_recovery_points();  // every so often, and before a truncation
+  io::IoResult<void> write_high_watermarks();
+
+  // Writes all checkpoints and then the clean-shutdown marker. Every Log was closed with success,
+  // its recovery point and start noted. `broker_epoch` is -1 when unknown.
+  io::IoResult<void> close_clean(base::BrokerEpoch broker_epoch);
+
+  std::string partition_path(const PartitionName& name) const {
+    return path_ + "/" + name.to_string();
+  }
+
+ private:
+  LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, Options options);
+  io::IoResult<void> load_identity(const std::string& cluster_id, base::BrokerId node_id,
+                                   base::Random& random);
+  io::IoResult<void> take_clean_marker();
+  io::IoResult<void> remove_leftovers();
+  io::IoResult<void> write_checkpoint(OffsetCheckpoint& checkpoint);
+
+  io::Disk& disk_;
+  const std::string path_;
+  base::Diag& diag_;
+  std::unique_ptr<io::DirectoryLock> lock_;
+  DirectoryIdentity identity_;
+  bool was_clean_ = false;
+  LogHealth health_;
+  FileCache files_;
+  OffsetCheckpoint recovery_points_;
+  OffsetCheckpoint starts_;
+  OffsetCheckpoint high_watermarks_;
+};
+
+}  // namespace broker
