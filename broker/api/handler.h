@@ -29,15 +29,14 @@ struct Context {
   std::string_view client_id;  // empty when the client sent none
   const io::Address& peer;
   const io::Address& local;
-  // Keeps a connection-scoped object alive for what outlives the handler; see Session.
-  std::shared_ptr<io::ConnectionHandler> connection;
+  std::string_view listener;   // name of the listener that the connection came in by
 };
 
 // Where finished responses go: the session, which sends them in the order of the requests.
 class ReplyTarget {
  public:
   virtual ~ReplyTarget() = default;
-  // `frame` starts with room for the size prefix, already followed by the response header.
+  // `frame` is the whole response with its size prefix.
   virtual void finish(std::uint64_t slot, wire::Writer frame,
                       std::vector<io::FileSlice> slices) = 0;
   // No response is due (acks=0).
@@ -66,10 +65,16 @@ class Reply {
   // `slices` are the file parts that the response's records fields refer to by external_index.
   void operator()(const Response& response, std::vector<io::FileSlice> slices = {}) {
     wire::Writer frame;
-    wire::begin_response(frame, Response::kApiKey, version_, correlation_id_);
+    const auto start = wire::begin_frame(frame);
+    wire::encode_response_header(frame, Response::kApiKey, version_, correlation_id_);
     response.encode(frame, version_);
+    if (!wire::end_frame(frame, start)) {
+      return take()->abandon(slot_, "a response that cannot be encoded: " + frame.error());
+    }
     take()->finish(slot_, std::move(frame), std::move(slices));
   }
+  // The request turned out malformed: the session itself ends the connection.
+  void forget() { target_ = nullptr; }
   void silently() { take()->finish_silently(slot_); }
   void close_connection(const std::string& why) { take()->abandon(slot_, why); }
 

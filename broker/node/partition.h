@@ -38,12 +38,13 @@ class PartitionListener {
 // written into it. The results are filled by append().
 struct BatchAppend {
   base::MutableBytes batch;
+  base::Bytes rewritten;                 // what `batch` views when the batch was recompressed
   wire::ErrorCode error = wire::ErrorCode::kNone;
   std::string message;                   // for people, when error is set
   base::Offset base_offset{-1};
   base::Offset end_offset{-1};           // to wait for with await_committed()
   base::WallMs log_append_time = -1;     // -1 with CreateTime
-  bool duplicate = false;                // was in the log already (idempotent retry)
+  base::Offset log_start{-1};
 };
 
 struct ReadRequest {
@@ -51,6 +52,7 @@ struct ReadRequest {
   std::uint32_t bytes_max = 0;
   bool at_least_one_batch = false;       // even if it is larger than bytes_max
   bool read_committed = false;
+  bool may_block = false;                // only away from a reactor
   std::optional<base::LeaderEpoch> leader_epoch;        // as the client believes it to be
   std::optional<base::LeaderEpoch> last_fetched_epoch;  // asks for divergence to be found
 };
@@ -61,45 +63,48 @@ struct ReadAnswer {
   base::Offset last_stable{-1};
   base::Offset log_start{-1};
   std::optional<LogSlice> slice;         // none when there is nothing to read
-  std::vector<AbortedTransaction> aborted;
+  // Set instead of `slice` when the place must be brought into the page cache first.
+  std::optional<io::FileSlice> cold;
+  std::vector<AbortedTxn> aborted;
   // Set when the client's last fetched epoch ends before `from` here.
-  std::optional<std::pair<base::LeaderEpoch, base::Offset>> diverging;
+  std::optional<EpochStart> diverging;   // `start` is that epoch's end
 };
 
-class Partition : public std::enable_shared_from_this<Partition> {
+class Partition final : public Flushable, public std::enable_shared_from_this<Partition> {
  public:
   struct Identity {
     std::string topic;
     base::Uuid topic_id;
     std::int32_t index = 0;
   };
-  Partition(Identity identity, std::unique_ptr<Log> log, config::TopicConfig config,
+  Partition(Identity identity, std::unique_ptr<Log> log,
+            std::shared_ptr<const config::TopicConfig> config,
             base::LeaderEpoch leader_epoch, Flusher& flusher);
-  ~Partition();
+  ~Partition() override;
 
   const std::string& topic() const { return identity_.topic; }
   const base::Uuid& topic_id() const { return identity_.topic_id; }
   std::int32_t index() const { return identity_.index; }
-  std::string name() const { return identity_.topic + "-" + std::to_string(identity_.index); }
+  PartitionName name() const { return {identity_.topic, identity_.index}; }
 
   // Appends in order, with one write for all that are fit for it. Each batch gets its own result.
-  void append(std::span<BatchAppend*> batches, base::WallMs now);
-  void append(BatchAppend& batch, base::WallMs now) {
+  void append(std::span<BatchAppend* const> batches, base::WallMs now,
+              AppendOrigin origin = AppendOrigin::kClient);
+  void append(BatchAppend& batch, base::WallMs now,
+              AppendOrigin origin = AppendOrigin::kClient) {
     BatchAppend* one = &batch;
-    append(std::span<BatchAppend*>(&one, 1), now);
+    append(std::span<BatchAppend* const>(&one, 1), now, origin);
   }
   // Tells `listener` on `home` once everything below `end` is committed; at once (returning true,
   // without a call) when it already is.
   bool await_committed(base::Offset end, io::Executor& home,
                        std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
-  // Asks for a group commit of what is written and not yet durable.
-  void flush_soon();
-
   ReadAnswer read(const ReadRequest& request);
   // Tells `listener` once when more than `from` becomes visible or the partition ends or changes
   // leader epoch; at once (returning true, without a call) when it already is visible.
   bool await_visible(base::Offset from, bool read_committed, io::Executor& home,
                      std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
+  // Forgets every wait of `listener`. A call that is under way may still come.
   void stop_waiting(const PartitionListener* listener);
 
   // Under the lock: everything about the log that the APIs ask for.
@@ -109,8 +114,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::uint64_t size_bytes = 0;
   };
   Bounds bounds();
-  config::TopicConfig config();
-  void set_config(config::TopicConfig config);
+  std::shared_ptr<const config::TopicConfig> config();
+  void set_config(std::shared_ptr<const config::TopicConfig> config, const LogConfig& log_config);
 
   // Runs `use` with the log under the lock. For operations that are rare and quick.
   template <class Use>
@@ -119,40 +124,47 @@ class Partition : public std::enable_shared_from_this<Partition> {
     return use(*log_);
   }
 
-  // Called when the topic is gone: every waiter is told, every later call is refused.
+  // The epoch that `asked` comes to here and where it ends; nothing when unknown.
+  std::optional<EpochStart> end_of_epoch(base::LeaderEpoch asked);
+
+  // The topic is gone, moved or the broker ends: every waiter is told `why`, as every later call.
   void close(wire::ErrorCode why);
-  // Refuses everything with KAFKA_STORAGE_ERROR from now on; `why` is for operators.
-  void fail(const std::string& why);
+  // Writes what a clean end needs and closes the log. Blocks. After close().
+  io::IoResult<void> close_log();
+
+  // Flushable, on a worker thread.
+  FlushBatch take_unflushed() override;
+  void flushed(const FlushBatch& batch, const io::IoResult<void>& result) override;
 
  private:
-  struct CommitWaiter {
-    base::Offset end;
+  struct Waiter {
+    base::Offset offset;
+    bool read_committed;
     io::Executor* home;
     std::shared_ptr<PartitionListener> listener;
     std::uint64_t tag;
   };
-  struct Woken;
+  // Those to be told, once the lock is released.
+  using Woken = std::vector<Waiter>;
 
-  base::Offset committed_locked() const;
-  base::Offset visible_locked() const;
-  base::Offset last_stable_locked() const;
   wire::ErrorCode refusal_locked() const;
-  void request_flush_locked();
-  void collect_woken_locked(Woken& woken);
-  void on_flushed(const FlushBatch& flushed, const io::IoResult<void>& result);
+  base::Offset visible_locked() const;
+  base::Offset stable_locked() const;
+  void write_locked(std::span<BatchAppend* const> batches, base::WallMs now);
+  bool admit_locked(BatchAppend& append, AppendOrigin origin);
+  void after_write_locked(std::uint64_t bytes, bool rolled);
+  Woken take_ready_locked();
   static void tell(Woken woken, wire::ErrorCode error);
 
   const Identity identity_;
   Flusher& flusher_;
   std::mutex mutex_;
   std::unique_ptr<Log> log_;
-  config::TopicConfig config_;
+  std::shared_ptr<const config::TopicConfig> config_;
   base::LeaderEpoch leader_epoch_;
   wire::ErrorCode closed_ = wire::ErrorCode::kNone;
-  bool flush_requested_ = false;
-  bool flush_again_ = false;
-  std::deque<CommitWaiter> commit_waiters_;       // by end, rising
-  std::vector<CommitWaiter> visible_waiters_;     // `end` is the offset that must be passed
+  std::deque<Waiter> commit_waiters_;    // by offset, rising
+  std::vector<Waiter> visible_waiters_;  // want more than `offset` to be visible
 };
 
 }  // namespace broker

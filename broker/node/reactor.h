@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "common/base/random.h"
 #include "common/io/executor.h"
 #include "common/io/net.h"
 
@@ -19,7 +20,7 @@ struct Reactor {
   std::unique_ptr<ReactorStats> stats;
   std::unique_ptr<FetchSessions> fetch_sessions;
 
-  Reactor(std::uint32_t index, io::Executor& executor, io::Net& net);
+  Reactor(std::uint32_t number, io::Executor& runs, io::Net& connects, base::Random random);
   ~Reactor();
 };
 

@@ -1,0 +1,176 @@
+// Metadata, versions 0-13. A topic that is missing is created when both the broker
+// (auto.create.topics.enable) and the client allow it; the answer then waits for it, so that the
+// client need not ask again.
+#include <algorithm>
+#include <chrono>
+
+#include "broker/api/handlers.h"
+#include "broker/api/lookup.h"
+#include "broker/node/controller_client.h"
+#include "broker/node/hosting.h"
+#include "common/wire/msg/metadata_request.h"
+#include "common/wire/msg/metadata_response.h"
+
+namespace broker::api {
+namespace {
+
+using wire::ErrorCode;
+using Topic = wire::MetadataResponse::MetadataResponseTopic;
+
+constexpr std::chrono::seconds kAutoCreateTimeout{10};
+
+struct Wanted {
+  bool all = false;
+  std::vector<wire::MetadataRequest::MetadataRequestTopic> topics;
+  bool topic_operations = false;
+  bool cluster_operations = false;
+  std::int16_t version = 0;
+};
+
+bool by_id(const wire::MetadataRequest::MetadataRequestTopic& topic) {
+  return !topic.topic_id.is_zero();
+}
+
+// Errors of topics that could not be created, by name.
+using Refusals = std::map<std::string, ErrorCode, std::less<>>;
+
+Topic describe(const meta::Topic& topic, const meta::Image& image, const Wanted& wanted) {
+  Topic out;
+  out.name = topic.name;
+  out.topic_id = topic.id;
+  out.is_internal = topic.is_internal;
+  if (wanted.topic_operations) out.topic_authorized_operations = kTopicOperations;
+  out.partitions.reserve(topic.partitions.size());
+  for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
+    const meta::Partition& partition = topic.partitions[i];
+    auto& each = out.partitions.emplace_back();
+    each.partition_index = static_cast<std::int32_t>(i);
+    each.leader_id = partition.leader.value();
+    each.leader_epoch = partition.leader_epoch.value();
+    if (partition.leader == meta::kNoBroker) each.error_code = ErrorCode::kLeaderNotAvailable;
+    for (const auto id : partition.replicas) {
+      each.replica_nodes.push_back(id.value());
+      const meta::Broker* broker = image.broker(id);
+      if (broker == nullptr || broker->fenced) each.offline_replicas.push_back(id.value());
+    }
+    for (const auto id : partition.isr) each.isr_nodes.push_back(id.value());
+  }
+  return out;
+}
+
+Topic missing(const wire::MetadataRequest::MetadataRequestTopic& topic, const Refusals& refusals,
+              const Wanted& wanted) {
+  Topic out;
+  if (by_id(topic)) {
+    out.topic_id = topic.topic_id;
+    out.error_code = ErrorCode::kUnknownTopicId;
+    if (wanted.version < 12) out.name = "";
+    return out;
+  }
+  out.name = topic.name.value_or("");
+  const auto refused = refusals.find(*out.name);
+  out.error_code =
+      refused == refusals.end() ? ErrorCode::kUnknownTopicOrPartition : refused->second;
+  return out;
+}
+
+wire::MetadataResponse build(const Node& node, const Wanted& wanted, const Refusals& refusals,
+                             std::string_view listener) {
+  const auto image = node.image();
+  wire::MetadataResponse response;
+  response.cluster_id = node.cluster_id;
+  for (const auto& [id, broker] : image->brokers()) {
+    const meta::Listener* address = broker->listener(listener);
+    if (broker->fenced || address == nullptr) continue;
+    auto& out = response.brokers.emplace_back();
+    out.node_id = id.value();
+    out.host = address->host;
+    out.port = address->port;
+    if (!broker->rack.empty()) out.rack = broker->rack;
+  }
+  // Any broker forwards what concerns the controller: this one will do.
+  response.controller_id = node.broker_id.value();
+  if (wanted.cluster_operations) response.cluster_authorized_operations = kClusterOperations;
+  if (wanted.all) {
+    for (const auto& [name, topic] : image->topics()) {
+      response.topics.push_back(describe(*topic, *image, wanted));
+    }
+    return response;
+  }
+  for (const auto& topic : wanted.topics) {
+    const meta::Topic* found = by_id(topic) ? image->topic(topic.topic_id)
+                                            : image->topic(topic.name.value_or(""));
+    response.topics.push_back(found != nullptr ? describe(*found, *image, wanted)
+                                               : missing(topic, refusals, wanted));
+  }
+  return response;
+}
+
+// Asks the controller for what is missing and may be created.
+proto::CreateTopicsRequest to_create(const Node& node, const Wanted& wanted) {
+  const auto image = node.image();
+  proto::CreateTopicsRequest request;
+  for (const auto& topic : wanted.topics) {
+    if (by_id(topic) || !topic.name || image->topic(*topic.name) != nullptr) continue;
+    if (meta::is_internal_topic(*topic.name)) continue;  // made by its coordinator
+    auto* create = request.add_topics();
+    create->set_name(*topic.name);
+    create->set_partitions(-1);
+    create->set_replication_factor(-1);
+  }
+  return request;
+}
+
+void create_then_reply(Context& context, Wanted wanted, proto::CreateTopicsRequest create,
+                       Reply<wire::MetadataResponse> reply) {
+  Node& node = context.node;
+  io::Executor& home = context.reactor.executor;
+  node.controller->create_topics(
+      create, kAutoCreateTimeout, home,
+      [&node, &home, wanted = std::move(wanted), listener = std::string(context.listener),
+       reply = std::move(reply)](std::expected<proto::CreateTopicsReply, CallError> made) mutable {
+        Refusals refusals;
+        base::Offset offset{-1};
+        if (!made) {
+          for (const auto& topic : wanted.topics) {
+            if (topic.name) refusals[*topic.name] = ErrorCode::kLeaderNotAvailable;
+          }
+        } else {
+          offset = base::Offset(made->offset());
+          for (const auto& topic : made->topics()) {
+            const auto code = static_cast<ErrorCode>(topic.error().code());
+            if (code != ErrorCode::kNone) refusals[topic.name()] = code;
+          }
+        }
+        node.hosting->when_applied(
+            offset, home,
+            [&node, wanted = std::move(wanted), refusals = std::move(refusals),
+             listener = std::move(listener), reply = std::move(reply)]() mutable {
+              reply(build(node, wanted, refusals, listener));
+            });
+      });
+}
+
+}  // namespace
+
+void metadata(Context& context, const wire::MetadataRequest& request,
+              Reply<wire::MetadataResponse> reply) {
+  Wanted wanted;
+  wanted.version = context.version;
+  wanted.topic_operations = request.include_topic_authorized_operations;
+  wanted.cluster_operations = request.include_cluster_authorized_operations;
+  // Version 0 has no null: empty means all there.
+  wanted.all = !request.topics || (context.version == 0 && request.topics->empty());
+  if (request.topics) wanted.topics = *request.topics;
+  const bool may_create = context.node.config.auto_create_topics_enable &&
+                          (context.version < 4 || request.allow_auto_topic_creation);
+  if (!wanted.all && may_create) {
+    auto create = to_create(context.node, wanted);
+    if (create.topics_size() > 0) {
+      return create_then_reply(context, std::move(wanted), std::move(create), std::move(reply));
+    }
+  }
+  reply(build(context.node, wanted, {}, context.listener));
+}
+
+}  // namespace broker::api

@@ -1,0 +1,29 @@
+// Every bound of the broker, with its reason and what happens at it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace broker::limits {
+
+// Unanswered requests of one connection; at the bound the socket is not read. librdkafka's default
+// pipelines far more than it needs; a hundred keep any link busy.
+inline constexpr std::size_t kRequestsInFlightMax = 128;
+
+// Responses queued for a slow reader; at the bound its next request waits.
+inline constexpr std::uint64_t kSendQueueBytesMax = 16 << 20;
+
+// A frame that was begun must make progress within this; else the connection ends.
+inline constexpr std::chrono::seconds kPartialFrameMax{30};
+
+// Incremental fetch sessions of one reactor; at the bound the least recently used one goes.
+inline constexpr std::size_t kFetchSessionsMax = 1000;
+
+// Topics and partitions in one answer of DescribeTopicPartitions, whatever the client asks for.
+inline constexpr std::int32_t kDescribedPartitionsMax = 2000;
+
+// What one response may carry in records; a client's larger wish is cut to it.
+inline constexpr std::int64_t kFetchBytesMax = 55 << 20;
+
+}  // namespace broker::limits
