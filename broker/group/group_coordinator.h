@@ -12,8 +12,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,21 +21,25 @@
 #include <vector>
 
 #include "broker/group/config.h"
+#include "broker/group/deadlines.h"
+#include "broker/group/group.h"
+#include "broker/group/ids.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/base/random.h"
 #include "common/base/time.h"
 #include "common/base/uuid.h"
 #include "common/wire/error_code.h"
+#include "common/wire/msg/heartbeat_request.h"
 #include "common/wire/msg/heartbeat_response.h"
 #include "common/wire/msg/join_group_request.h"
+#include "common/wire/msg/join_group_response.h"
+#include "common/wire/msg/leave_group_request.h"
+#include "common/wire/msg/leave_group_response.h"
+#include "common/wire/msg/sync_group_request.h"
+#include "common/wire/msg/sync_group_response.h"
 
 namespace broker::group {
-
-// Names one request from its arrival to its answer. Chosen by the owner, unique per shard.
-using Token = base::Strong<struct TokenTag, std::uint64_t>;
-// Counts what one shard has asked to append, from 1.
-using AppendNumber = base::Strong<struct AppendNumberTag, std::uint64_t>;
 
 // What comes with every request.
 struct Call {
@@ -87,12 +91,13 @@ struct CommitOffsets {  // OffsetCommit 2-10, after the handler took out the unk
 };
 
 struct FetchOffsets {  // one group of OffsetFetch 1-10
+  struct Partition {
+    TopicPartition at;
+    base::Uuid topic_id;  // when known: an offset of another topic of that name is not answered
+  };
   std::string group_id;
-  std::optional<std::string> member_id;  // v9+
-  std::int32_t member_epoch = -1;        // v9+
-  bool require_stable = false;
   bool all = false;  // every partition that has an offset; `partitions` is empty then
-  std::vector<TopicPartition> partitions;
+  std::vector<Partition> partitions;
 };
 
 struct ListGroups {
@@ -196,8 +201,8 @@ class GroupCoordinator {
   // ---- loading: records in log order, then finish_replay once, then everything else.
   // A record of an unknown kind (a newer version's) is skipped; a malformed one too, and counted.
   void replay(base::BytesView key, std::optional<base::BytesView> value);
-  void finish_replay(base::Instant now, base::WallMs wall_ms);
-  std::uint64_t malformed_records() const;
+  void finish_replay(base::Instant now, base::WallMs wall_ms, Output& out);
+  std::uint64_t malformed_records() const { return malformed_records_; }
 
   // ---- requests. Each is answered through Output::reply, now or later, with the Response of its
   // kind. Appends to `out`, never reads it.
@@ -219,13 +224,118 @@ class GroupCoordinator {
   void step(base::Instant now, base::WallMs wall_ms, Output& out);
   std::optional<base::Instant> wake_at() const;
   // The topic is gone for good: its offsets go too.
-  void on_topic_deleted(std::string_view topic, base::WallMs wall_ms, Output& out);
+  void on_topic_deleted(std::string_view topic, const base::Uuid& topic_id, base::WallMs wall_ms,
+                        Output& out);
   // The shard ends: leadership moved (NOT_LEADER_OR_FOLLOWER) or an append failed with `error`.
   // Answers every waiting request with the coordinator's error for it; the owner then drops the
   // shard.
   void fail(wire::ErrorCode error, Output& out);
 
-  const Stats& stats() const;
+  const Stats& stats() const { return stats_; }
+  // For tests and invariants: the groups by id, and a check that holds between any two calls.
+  const std::map<std::string, Group, std::less<>>& groups() const { return groups_; }
+  void check_invariants() const;
+
+ private:
+  // What every step needs to know and where its effects go.
+  struct Turn {
+    base::Instant now;
+    base::WallMs wall_ms = 0;
+    Output& out;
+  };
+  struct Parked {
+    AppendNumber after;
+    Reply reply;
+  };
+  struct Joining;  // a JoinGroup request being decided, join.cc
+
+  // answer.cc
+  void answer(Token token, Response response, Turn& turn);
+  void answer_after(AppendNumber number, Token token, Response response, Turn& turn);
+  void answer_join(Group& group, Member& member, wire::JoinGroupResponse response, Turn& turn);
+  bool answer_sync(Member& member, wire::SyncGroupResponse response, Turn& turn);
+  void refuse_join(Token token, std::string_view member_id, wire::ErrorCode error, Turn& turn);
+  void refuse_sync(Token token, wire::ErrorCode error, Turn& turn);
+
+  // append.cc
+  AppendNumber append(std::vector<Record> records, Turn& turn);
+  void append_tombstones(Group& group, std::vector<Record> records, Turn& turn);
+  bool fits(const std::vector<Record>& records) const;
+  bool fits_saved(const Group& group) const;
+  void save(Group& group, Turn& turn);
+  void store_offset(Group& group, const TopicPartition& at, CommittedOffset value);
+  bool drop_offset(Group& group, const TopicPartition& at);
+  void replay_group(const std::string& group_id, std::optional<Group> saved);
+
+  // join.cc
+  Group* group_to_join(const Joining& joining, Turn& turn);
+  bool accepts(const Group& group, std::string_view member_id) const;
+  void turn_away(Group& group, const std::string& member_id, Turn& turn);
+  void join_new(Group& group, Joining& joining, Turn& turn);
+  void join_known(Group& group, Joining& joining, Turn& turn);
+  void rejoin(Group& group, Member& member, Joining& joining, Turn& turn);
+  void add_and_rebalance(Group& group, Joining& joining, std::string member_id, Turn& turn);
+  void replace_static(Group& group, Joining& joining, const std::string& old_id, Turn& turn);
+  void answer_replaced(Group& group, Member& member, const Joining& joining,
+                       const std::optional<std::string>& old_leader, Turn& turn);
+  void update_member(Group& group, Member& member, Joining& joining, Turn& turn);
+  std::string new_member_id(std::string_view prefix);
+  wire::JoinGroupResponse current_generation(const Group& group, const Member& member) const;
+
+  // rebalance.cc
+  void prepare_rebalance(Group& group, Turn& turn);
+  void rebalance_or_complete(Group& group, Turn& turn);
+  void maybe_complete_join(Group& group, Turn& turn);
+  void complete_join(Group& group, Turn& turn);
+  void on_join_deadline(Group& group, Turn& turn);
+  void begin_generation(Group& group, Turn& turn);
+  void on_sync_deadline(Group& group, Turn& turn);
+  void on_session_deadline(Group& group, const std::string& member_id, Turn& turn);
+  void remove_member(Group& group, const std::string& member_id, Turn& turn);
+  void touch_session(Group& group, const Member& member, base::Instant now);
+  void drop_assignments(Group& group, wire::ErrorCode error, Turn& turn);
+
+  // sync.cc
+  void assign(Group& group, const wire::SyncGroupRequest& request, Turn& turn);
+  void stop_waiting_for_sync(Group& group, const std::string& member_id);
+
+  // membership.cc
+  wire::ErrorCode leave(Group& group, std::string_view member_id,
+                        const std::optional<std::string>& instance_id, Turn& turn);
+
+  // offsets.cc
+  wire::ErrorCode check_commit(const Call& call, const CommitOffsets& request, Group* group) const;
+  void answer_commit_error(const Call& call, const CommitOffsets& request, wire::ErrorCode error,
+                           Turn& turn);
+  void keep_session(Group& group, const CommitOffsets& request, Turn& turn);
+  static const CommittedOffset* find_offset(const Group& group, const TopicPartition& at);
+
+  // expire.cc
+  void on_offsets_check(Turn& turn);
+  void expire_offsets(Group& group, Turn& turn);
+  void drop_offsets(Group& group, const std::vector<TopicPartition>& gone, Turn& turn);
+
+  Group* find_group(std::string_view group_id);
+  Group& make_group(const std::string& group_id);
+  // Erases a group that holds nothing and was never in the log.
+  void forget_if_unused(const std::string& group_id);
+  void remove_group(Group& group);
+
+  const Config config_;
+  base::Random random_;
+  std::map<std::string, Group, std::less<>> groups_;
+  Deadlines deadlines_;
+  AppendNumber last_append_{};
+  AppendNumber committed_{};
+  std::deque<Parked> parked_;  // by `after`, rising
+  std::uint64_t malformed_records_ = 0;
+  Stats stats_;
 };
+
+// Why a member may not speak for itself: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID or none.
+wire::ErrorCode check_member(const Group& group, std::string_view member_id,
+                             const std::optional<std::string>& instance_id);
+// What the coordinator's clients are told when an append failed.
+wire::ErrorCode coordinator_error(wire::ErrorCode append_error);
 
 }  // namespace broker::group

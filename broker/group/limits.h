@@ -2,6 +2,7 @@
 // Each has a behaviour when full; none is reached by a client that behaves.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,6 +24,14 @@ inline constexpr std::size_t kOffsetsPerGroupMax = 1'000'000;
 inline constexpr std::size_t kTombstonesPerAppend = 1'000;
 // A framed record is larger than its key and value by at most this (varints, attributes).
 inline constexpr std::size_t kRecordOverheadBytes = 32;
+
+// The header of a record batch.
+inline constexpr std::size_t kBatchHeaderBytes = 61;
+// What all protocols of one member may take together. Beyond it MESSAGE_TOO_LARGE: such a group
+// could never be saved.
+inline constexpr std::size_t kMemberMetadataBytesMax = 4 << 20;
+// When a join phase ends without anybody having joined, it is given at least this much more.
+inline constexpr std::chrono::milliseconds kJoinRetryMin{100};
 
 static_assert(kTombstonesPerAppend > 0);
 static_assert(kMembersMax < kGroupsMax);
