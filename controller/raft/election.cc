@@ -1,0 +1,149 @@
+// Who leads: timers, votes, quorum.
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "controller/raft/raft.h"
+
+namespace controller::raft {
+
+void Raft::restart_election_timer() {
+  const auto timeout = config_.election_timeout.count();
+  election_at_ = now_ + base::Duration(timeout + random_.between(0, timeout));
+}
+
+// Within the shortest election timeout of a leader's last word nobody gives a vote away. A leader
+// itself trusts its own check-quorum.
+bool Raft::heard_leader_lately() const {
+  if (role_ == Role::kLeader) return true;
+  return heard_leader_ && leader_ != kNobody && now_ < heard_leader_at_ + config_.election_timeout;
+}
+
+void Raft::set_hard_state(HardState next, Output& out) {
+  CHECK(next.term > hard_.term || (next.term == hard_.term && hard_.vote == kNobody));
+  hard_ = next;
+  out.hard_state = hard_;
+  wrote_ = true;
+}
+
+void Raft::become_follower(Term term, NodeId leader, Output& out) {
+  CHECK(term >= hard_.term);
+  if (role_ != Role::kFollower || leader_ != leader || term > hard_.term) out.role_changed = true;
+  if (term > hard_.term) set_hard_state({term, kNobody}, out);
+  if (role_ == Role::kLeader || leader != kNobody) restart_election_timer();
+  role_ = Role::kFollower;
+  leader_ = leader;
+  followers_.clear();
+  votes_.clear();
+}
+
+void Raft::stand(bool pre, Output& out) {
+  role_ = pre ? Role::kPreCandidate : Role::kCandidate;
+  leader_ = kNobody;
+  votes_.clear();
+  restart_election_timer();
+  out.role_changed = true;
+  if (pre) {
+    votes_[config_.self] = true;
+  } else {
+    set_hard_state({hard_.term + 1, config_.self}, out);
+    // Alone, the vote and the first entry of the term reach the disk with one sync, and nothing is
+    // committed before it.
+    if (config_.voters.size() == 1) return become_leader(out);
+  }
+  // A vote must not be asked for before the own one cannot be taken back.
+  auto& queue = pre ? out.send : out.send_after_sync;
+  const Term term = pre ? hard_.term + 1 : hard_.term;
+  for (NodeId node : config_.voters) {
+    if (node == config_.self) continue;
+    send(node, term, VoteRequest{pre, log_.last_index(), log_.last_term()}, queue);
+  }
+}
+
+// The own vote counts once it is durable.
+void Raft::count_own_vote(Output& out) {
+  if (!(durable_hard_ == hard_) || votes_.contains(config_.self)) return;
+  votes_[config_.self] = true;
+  count_votes(out);
+}
+
+void Raft::count_votes(Output& out) {
+  std::size_t granted = 0;
+  std::size_t refused = 0;
+  for (const auto& [node, vote] : votes_) ++(vote ? granted : refused);
+  if (is_majority(granted)) {
+    if (role_ == Role::kPreCandidate) {
+      stand(false, out);
+    } else {
+      become_leader(out);
+    }
+  } else if (is_majority(refused)) {
+    become_follower(hard_.term, kNobody, out);
+  }
+}
+
+void Raft::become_leader(Output& out) {
+  CHECK(role_ == Role::kCandidate);
+  CHECK(hard_.vote == config_.self);
+  role_ = Role::kLeader;
+  leader_ = config_.self;
+  out.role_changed = true;
+  votes_.clear();
+  followers_.clear();
+  for (NodeId node : config_.voters) {
+    if (node == config_.self) continue;
+    Progress progress;
+    progress.next = log_.last_index() + 1;
+    progress.next_at_heartbeat = progress.next;
+    progress.heard = now_;
+    followers_.emplace(node, progress);
+  }
+  term_start_ = log_.last_index() + 1;
+  quorum_check_at_ = now_ + config_.election_timeout;
+  // Entries of older terms are committed only through one of this term.
+  append_as_leader(std::make_shared<const std::string>(), out);
+  heartbeat_at_ = now_ + config_.heartbeat;
+  for (auto& [node, progress] : followers_) replicate(node, progress, false, out);
+}
+
+void Raft::check_quorum(Output& out) {
+  quorum_check_at_ = now_ + config_.election_timeout;
+  std::size_t present = 1;
+  for (const auto& [node, progress] : followers_) {
+    if (now_ - progress.heard <= config_.election_timeout) ++present;
+  }
+  if (!is_majority(present)) become_follower(hard_.term, kNobody, out);
+}
+
+void Raft::on_vote_request(const Message& message, const VoteRequest& request, Output& out) {
+  const bool up_to_date =
+      request.last_term > log_.last_term() ||
+      (request.last_term == log_.last_term() && request.last_index >= log_.last_index());
+  if (request.pre) {
+    const bool granted = message.term > hard_.term && up_to_date && !heard_leader_lately();
+    send(message.from, granted ? message.term : hard_.term, VoteReply{true, granted},
+         out.send_after_sync);
+    return;
+  }
+  if (message.term > hard_.term) return;  // untimely: see Receive
+  bool granted = false;
+  if (message.term == hard_.term) {
+    const bool free = hard_.vote == kNobody && leader_ == kNobody;
+    granted = up_to_date && (free || hard_.vote == message.from);
+    if (granted && free) {
+      set_hard_state({hard_.term, message.from}, out);
+      restart_election_timer();
+    }
+  }
+  send(message.from, hard_.term, VoteReply{false, granted}, out.send_after_sync);
+}
+
+void Raft::on_vote_reply(const Message& message, const VoteReply& reply, Output& out) {
+  const Role asked = reply.pre ? Role::kPreCandidate : Role::kCandidate;
+  if (role_ != asked) return;
+  const Term term = reply.pre && reply.granted ? hard_.term + 1 : hard_.term;
+  if (message.term != term) return;
+  votes_[message.from] = reply.granted;
+  count_votes(out);
+}
+
+}  // namespace controller::raft
