@@ -1,0 +1,69 @@
+// The Go clients of tests/client: franz-go and sarama behind one program. What a client has to do and to
+// print is in tests/client/README.md.
+package main
+
+import (
+	"fmt"
+	"os"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+type job struct {
+	bootstrap, topic, group string
+	count                   int // records per codec
+}
+
+// One record of the suite: everything follows from its codec and number.
+func key(codec string, i int) string { return fmt.Sprintf("%s-%d", codec, i) }
+
+func value(codec string, i int) string {
+	return key(codec, i) + ":" + strings.Repeat("moldau ", i%40)
+}
+
+var codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
+
+func done(what string) { fmt.Printf("done\t%s\n", what) }
+
+func read(partition int32, offset int64, key, value string, headers map[string]string) {
+	pairs := make([]string, 0, len(headers))
+	for k, v := range headers {
+		pairs = append(pairs, k+"="+v)
+	}
+	sort.Strings(pairs)
+	fmt.Printf("read\t%d\t%d\t%s\t%s\t%s\n", partition, offset, key, value, strings.Join(pairs, ";"))
+}
+
+func committed(partition int32, offset int64) { fmt.Printf("committed\t%d\t%d\n", partition, offset) }
+
+// Ends the program: a client test has nothing to go on with after an error.
+func must(err error, doing string) {
+	if err != nil {
+		fmt.Printf("error\t%s: %v\n", doing, err)
+		os.Exit(1)
+	}
+}
+
+func check(ok bool, format string, args ...any) {
+	if !ok {
+		fmt.Printf("error\t"+format+"\n", args...)
+		os.Exit(1)
+	}
+}
+
+func main() {
+	if len(os.Args) != 7 {
+		fmt.Fprintln(os.Stderr, "usage: client franz|sarama first|rest BOOTSTRAP TOPIC GROUP COUNT")
+		os.Exit(2)
+	}
+	count, err := strconv.Atoi(os.Args[6])
+	must(err, "COUNT")
+	j := job{os.Args[3], os.Args[4], os.Args[5], count}
+	run := map[string]func(job){
+		"franz first": franzFirst, "franz rest": franzRest,
+		"sarama first": saramaFirst, "sarama rest": saramaRest,
+	}[os.Args[1]+" "+os.Args[2]]
+	check(run != nil, "no such program")
+	run(j)
+}

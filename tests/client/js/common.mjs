@@ -1,0 +1,32 @@
+// What both JavaScript clients share. What a client has to do and to print is in tests/client/README.md.
+export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+export const key = (codec, i) => `${codec}-${i}`
+export const value = (codec, i) => `${key(codec, i)}:${'moldau '.repeat(i % 40)}`
+
+const say = (...fields) => process.stdout.write(fields.join('\t') + '\n')
+export const done = what => say('done', what)
+export const committed = (partition, offset) => say('committed', partition, offset)
+export function read (partition, offset, key, value, headers) {
+  const pairs = Object.entries(headers).map(([k, v]) => `${k}=${v}`).sort().join(';')
+  say('read', partition, offset, key, value, pairs)
+}
+
+export function check (ok, what) {
+  if (!ok) throw new Error(what)
+}
+
+// Runs the program `first` or `rest` as the command line says; any error ends it.
+export function main (programs) {
+  const [phase, bootstrap, topic, group, count] = process.argv.slice(2)
+  if (!programs[phase]) {
+    console.error('usage: client first|rest BOOTSTRAP TOPIC GROUP COUNT')
+    process.exit(2)
+  }
+  programs[phase]({ bootstrap, topic, group, count: Number(count) }).then(
+    () => process.exit(0),
+    error => {
+      say('error', error?.stack ?? error)
+      for (const cause of error?.errors ?? []) say('error', cause?.stack ?? cause)
+      process.exit(1)
+    })
+}

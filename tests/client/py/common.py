@@ -1,0 +1,43 @@
+"""What the Python clients share. What a client has to do and to print is in tests/client/README.md."""
+
+import sys
+from collections import namedtuple
+
+Job = namedtuple("Job", "bootstrap topic group count")
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+
+
+def key(codec, i):
+    return f"{codec}-{i}"
+
+
+def value(codec, i):
+    return f"{key(codec, i)}:{'moldau ' * (i % 40)}"
+
+
+def headers(codec, i):
+    return [("codec", codec.encode()), ("trace", key(codec, i).encode())]
+
+
+def done(what):
+    print("done", what, sep="\t", flush=True)
+
+
+def read(partition, offset, key, value, headers):
+    pairs = ";".join(sorted(f"{k}={v.decode()}" for k, v in headers))
+    print("read", partition, offset, key.decode(), value.decode(), pairs, sep="\t", flush=True)
+
+
+def committed(partition, offset):
+    print("committed", partition, offset, sep="\t", flush=True)
+
+
+def check(ok, what):
+    if not ok:
+        raise AssertionError(what)
+
+
+def job():
+    """(phase, Job) from the command line: PROGRAM first|rest BOOTSTRAP TOPIC GROUP COUNT"""
+    phase, bootstrap, topic, group, count = sys.argv[1:]
+    return phase, Job(bootstrap, topic, group, int(count))

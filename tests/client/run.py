@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Real clients against one node: Moldau, or Apache Kafka as the oracle for the same tests.
+
+usage: run.py --moldau BINARY [--against kafka] [--only WORD[,WORD]] [--install] [--keep]"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import deps, node as nodes  # noqa: E402
+from harness.suite import Suite  # noqa: E402
+import clients  # noqa: E402
+
+
+class Context:
+    """What the tests need to make nodes of the kind that is tested."""
+
+    def __init__(self, arguments, folder):
+        self.against, self.binary, self.install, self.folder = (arguments.against, arguments.moldau, arguments.install, folder)
+        self.count = 0
+
+    def new_node(self, settings=None, data=None):
+        """A node of its own, not started. `settings` are broker configs under Kafka's names."""
+        self.count += 1
+        folder = os.path.join(self.folder, f"node{self.count}")
+        os.makedirs(folder)
+        if self.against == "kafka":
+            return nodes.Kafka(folder, deps.kafka_lib(self.install), settings)
+        return nodes.Moldau(folder, self.binary, settings, data)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--moldau", default="build/dev/bin/moldau", help="the program under test")
+    parser.add_argument("--against", choices=["moldau", "kafka"], default="moldau")
+    parser.add_argument("--only", help="tests whose name contains one of these words")
+    parser.add_argument("--install", action="store_true", help="fetch languages that are missing; nothing is skipped")
+    parser.add_argument("--keep", action="store_true", help="keep the data directories")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = tempfile.mkdtemp(prefix="moldau-client-")
+    suite = Suite(arguments.only, arguments.install, os.path.abspath("build/test-logs/client"))
+    context = Context(arguments, folder)
+    try:
+        node = context.new_node()
+        print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {folder}", flush=True)
+        clients.run_clients(suite, node, arguments.install)
+        node.stop()
+    finally:
+        nodes.end_all()
+        if arguments.keep:
+            print(f"kept {folder}")
+        else:
+            nodes.remove(folder)
+    print(suite.summary())
+    sys.exit(suite.failed != 0 or suite.passed == 0)
+
+
+if __name__ == "__main__":
+    main()
