@@ -1,0 +1,125 @@
+// sim --workload X --seed N --seeds COUNT [--mutant NAME] [--twice] [--verbose]
+//
+// Runs COUNT seeds from N. On a failure prints workload and seed, which replay it exactly, and
+// exits with 127 (crash), 128 (no progress) or 129 (incorrect). --twice runs each seed twice and
+// compares the digests of the traces.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "common/base/mutant.h"
+#include "tests/sim/workload/workload.h"
+
+namespace {
+
+const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
+    {"raft3", [](sim::World& world) { sim::run_raft(world, 3); }},
+    {"raft5", [](sim::World& world) { sim::run_raft(world, 5); }},
+};
+
+// For the signal handler.
+char running[256] = "";
+
+void on_abort(int) {
+  static constexpr char kText[] = "sim: crashed: ";
+  [[maybe_unused]] auto one = ::write(2, kText, sizeof kText - 1);
+  [[maybe_unused]] auto two = ::write(2, running, std::strlen(running));
+  [[maybe_unused]] auto three = ::write(2, "\n", 1);
+  ::_exit(static_cast<int>(sim::Verdict::kCrash));
+}
+
+struct Options {
+  std::string workload = "all";
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  bool twice = false;
+  bool verbose = false;
+};
+
+struct Outcome {
+  sim::Verdict verdict;
+  std::string why;
+  std::uint64_t digest;
+  std::uint64_t events;
+};
+
+Outcome run_once(const std::function<void(sim::World&)>& workload, std::uint64_t seed,
+                 bool verbose) {
+  sim::World world(seed);
+  world.set_verbose(verbose);
+  workload(world);
+  return {world.verdict(), world.why(), world.digest(), world.events()};
+}
+
+int run_seeds(const std::string& name, const Options& options) {
+  const auto& workload = kWorkloads.at(name);
+  std::uint64_t events = 0;
+  for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
+    std::snprintf(running, sizeof running, "--workload %s --seed %llu", name.c_str(),
+                  static_cast<unsigned long long>(seed));
+    const Outcome outcome = run_once(workload, seed, options.verbose);
+    events += outcome.events;
+    if (outcome.verdict != sim::Verdict::kGood) {
+      std::fprintf(stderr, "sim: %s: %s\n", running, outcome.why.c_str());
+      return static_cast<int>(outcome.verdict);
+    }
+    if (options.twice && run_once(workload, seed, false).digest != outcome.digest) {
+      std::fprintf(stderr, "sim: %s: two runs of one seed differ\n", running);
+      return static_cast<int>(sim::Verdict::kIncorrect);
+    }
+  }
+  std::printf("sim: %s: %llu seeds from %llu good, %llu events\n", name.c_str(),
+              static_cast<unsigned long long>(options.seeds),
+              static_cast<unsigned long long>(options.seed),
+              static_cast<unsigned long long>(events));
+  return 0;
+}
+
+int usage() {
+  std::fprintf(stderr,
+               "usage: sim [--workload NAME|all] [--seed N] [--seeds COUNT] [--twice] [--verbose]"
+               " [--mutant NAME]\nworkloads:");
+  for (const auto& [name, run] : kWorkloads) std::fprintf(stderr, " %s", name.c_str());
+  std::fprintf(stderr, "\n");
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--twice") {
+      options.twice = true;
+    } else if (flag == "--verbose") {
+      options.verbose = true;
+    } else if (i + 1 < argc && flag == "--workload") {
+      options.workload = argv[++i];
+    } else if (i + 1 < argc && flag == "--seed") {
+      options.seed = std::strtoull(argv[++i], nullptr, 10);
+    } else if (i + 1 < argc && flag == "--seeds") {
+      options.seeds = std::strtoull(argv[++i], nullptr, 10);
+#ifdef MOLDAU_MUTANTS
+    } else if (i + 1 < argc && flag == "--mutant") {
+      base::active_mutant = argv[++i];
+#endif
+    } else {
+      return usage();
+    }
+  }
+  if (options.workload != "all" && !kWorkloads.contains(options.workload)) return usage();
+  std::signal(SIGABRT, on_abort);
+  std::signal(SIGSEGV, on_abort);
+  for (const auto& [name, run] : kWorkloads) {
+    if (options.workload != "all" && options.workload != name) continue;
+    if (const int code = run_seeds(name, options); code != 0) return code;
+  }
+  return 0;
+}
