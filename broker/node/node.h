@@ -12,6 +12,7 @@
 #include "common/base/ids.h"
 #include "common/config/broker_config.h"
 #include "common/io/clock.h"
+#include "common/io/disk.h"
 #include "common/meta/image.h"
 
 namespace broker {
@@ -19,11 +20,13 @@ namespace broker {
 class ControllerClient;
 class MetadataFollower;
 class GroupCoordinators;
+class Hosting;
 class LogDirectory;
-class Partitions;
+class ProducerIds;
 
 struct Node {
   const config::BrokerConfig& config;
+  io::Disk& disk;
   io::Clock& clock;
   base::Diag& diag;
   base::BrokerId broker_id{};
@@ -33,7 +36,9 @@ struct Node {
   ControllerClient* controller = nullptr;   // calls from any reactor; see its header
   PartitionTable* partitions = nullptr;     // find(): any thread
   GroupCoordinators* groups = nullptr;      // any thread; see its header
-  LogDirectory* log_directory = nullptr;
+  Hosting* hosting = nullptr;               // what is said there
+  ProducerIds* producer_ids = nullptr;      // any thread
+  LogDirectory* log_directory = nullptr;    // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
 
   std::shared_ptr<const meta::Image> image() const;

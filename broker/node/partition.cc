@@ -269,7 +269,8 @@ void Partition::tell(Woken woken, ErrorCode error) {
 
 FlushBatch Partition::take_unflushed() {
   std::lock_guard lock(mutex_);
-  return log_->take_unflushed();
+  ++flushes_under_way_;
+  return closed_ == ErrorCode::kNone ? log_->take_unflushed() : FlushBatch();
 }
 
 void Partition::flushed(const FlushBatch& batch, const io::IoResult<void>& result) {
@@ -277,6 +278,10 @@ void Partition::flushed(const FlushBatch& batch, const io::IoResult<void>& resul
   ErrorCode error = ErrorCode::kNone;
   {
     std::lock_guard lock(mutex_);
+    CHECK(flushes_under_way_ > 0);
+    --flushes_under_way_;
+    if (flushes_under_way_ == 0 && on_quiet_) quiet_home_->post(std::exchange(on_quiet_, nullptr));
+    if (closed_ != ErrorCode::kNone) return;  // every waiter has been told
     if (result) {
       log_->mark_flushed(batch);
       log_->producers().on_high_watermark(visible_locked());
@@ -345,6 +350,14 @@ void Partition::close(ErrorCode why) {
     visible_waiters_.clear();
   }
   tell(std::move(woken), why);
+}
+
+void Partition::when_quiet(io::Executor& home, io::Executor::Work work) {
+  std::lock_guard lock(mutex_);
+  CHECK(closed_ != ErrorCode::kNone);
+  if (flushes_under_way_ == 0) return home.post(std::move(work));
+  quiet_home_ = &home;
+  on_quiet_ = std::move(work);
 }
 
 io::IoResult<void> Partition::close_log() {

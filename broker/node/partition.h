@@ -129,6 +129,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
 
   // The topic is gone, moved or the broker ends: every waiter is told `why`, as every later call.
   void close(wire::ErrorCode why);
+  // Runs `work` on `home` once no flush of this partition is under way; none begins after close().
+  void when_quiet(io::Executor& home, io::Executor::Work work);
   // Writes what a clean end needs and closes the log. Blocks. After close().
   io::IoResult<void> close_log();
 
@@ -163,6 +165,9 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::shared_ptr<const config::TopicConfig> config_;
   base::LeaderEpoch leader_epoch_;
   wire::ErrorCode closed_ = wire::ErrorCode::kNone;
+  std::uint32_t flushes_under_way_ = 0;
+  io::Executor* quiet_home_ = nullptr;
+  io::Executor::Work on_quiet_;
   std::deque<Waiter> commit_waiters_;    // by offset, rising
   std::vector<Waiter> visible_waiters_;  // want more than `offset` to be visible
 };

@@ -1,0 +1,132 @@
+// Which partitions this broker holds, made to follow the metadata: opens, creates and deletes
+// logs, applies configs, and does the chores of logs (retention, checkpoints, idle files). Lives on
+// one executor (the home); what blocks runs elsewhere. The table it keeps is read by all.
+//
+//   image change -> queue -> delete, then open or create, off the home -> new table -> waiters
+//
+// A directory whose topic id differs from the metadata's is set aside as "<name>.<id>-stray": data
+// is never thrown away on a doubt.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/log/flusher.h"
+#include "broker/log/log_directory.h"
+#include "broker/node/node.h"
+#include "broker/node/partition.h"
+#include "common/base/random.h"
+#include "common/base/timer_wheel.h"
+#include "common/meta/delta.h"
+
+namespace broker {
+
+class Hosting {
+ public:
+  struct Chores {
+    base::Duration checkpoint_every = std::chrono::seconds(5);
+    base::Duration retention_every = std::chrono::minutes(5);
+  };
+  Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& flusher,
+          io::Executor& home, base::Random random, Chores chores);
+  ~Hosting();
+  Hosting(const Hosting&) = delete;
+  Hosting& operator=(const Hosting&) = delete;
+
+  // Home. The image and what changed in it, in order (MetadataFollower::OnChange).
+  void on_change(const meta::ImagePtr& after, const meta::Delta& delta);
+  // Runs `work` on `back` once the table reflects the metadata at `offset`. Any thread.
+  void when_applied(base::Offset offset, io::Executor& back, io::Executor::Work work);
+  // Home. Starts the chores; after the first image was applied.
+  void start_chores();
+
+  // DeleteRecords: the partition starts at `offset` from now on (nothing: at the high watermark),
+  // durably. `done` gets the new start, or the error, on `back`. Any thread.
+  using Deleted = std::move_only_function<void(wire::ErrorCode, base::Offset start)>;
+  void delete_records(std::shared_ptr<Partition> partition, std::optional<base::Offset> offset,
+                      io::Executor& back, Deleted done);
+  // Applies retention to everything now, as the chore does. Home; `done` on it.
+  void run_retention(std::move_only_function<void()> done);
+
+  // Home. Closes every partition and, when all went well, leaves the clean-shutdown marker.
+  // Nothing may call the partitions any more. The flusher was stopped.
+  void stop(std::move_only_function<void()> done);
+
+  // For health pages. Any thread.
+  struct Progress {
+    std::uint64_t partitions_to_open = 0;
+    std::uint64_t partitions_open = 0;
+    std::uint64_t recovered_bytes = 0;
+    bool ready = false;  // the first image was applied
+  };
+  Progress progress() const;
+
+ private:
+  struct Change {
+    meta::ImagePtr image;
+    meta::Delta delta;
+  };
+  struct Opening;  // one partition on its way into the table
+  struct Round;    // the work of one change
+  struct Shared;   // what outlives Hosting in late callbacks
+
+  void begin_next();
+  void plan(Round& round);
+  void remove_gone(std::shared_ptr<Round> round);
+  void remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<Round> round);
+  void open_all(std::shared_ptr<Round> round);
+  void open_one(Opening& opening);  // worker thread
+  void publish(std::shared_ptr<Round> round);
+  void apply_configs(const Change& change);
+  void remove_later(Removal removal, std::int64_t delay_ms);
+  void wake_waiters();
+  void write_checkpoints();
+  void arm(base::Timer& timer, base::Duration after);
+  std::shared_ptr<const config::TopicConfig> resolve(const meta::Image& image,
+                                                     const meta::Topic& topic) const;
+  std::vector<std::shared_ptr<Partition>> all_partitions() const;
+  // Worker thread: moves starts, makes them durable, takes what may go. False when the directory
+  // failed.
+  struct Advance {
+    std::shared_ptr<Partition> partition;
+    std::optional<base::Offset> to;  // nothing: by retention
+    wire::ErrorCode error = wire::ErrorCode::kNone;
+    base::Offset start{-1};
+    Removal removal;
+  };
+  void advance_all(std::vector<Advance>& advances);
+  void settle_removals(std::vector<Advance>& advances);
+
+  Node& node_;
+  io::Disk& disk_;
+  LogDirectory& directory_;
+  Flusher& flusher_;
+  io::Executor& home_;
+  base::Random random_;
+  const Chores chores_;
+  std::deque<Change> queue_;
+  bool working_ = false;
+  base::Offset applied_{-1};
+  struct Waiter {
+    io::Executor* back;
+    io::Executor::Work work;
+  };
+  std::multimap<base::Offset, Waiter> waiters_;
+  base::Timer checkpoint_timer_;
+  base::Timer retention_timer_;
+  bool checkpointing_ = false;
+  bool stopping_ = false;
+  std::map<std::uint64_t, std::unique_ptr<base::Timer>> removals_;
+  std::uint64_t next_removal_ = 0;
+  std::shared_ptr<Shared> shared_;
+};
+
+// The part of a topic's configuration that its logs obey.
+LogConfig log_config(const config::TopicConfig& config);
+
+}  // namespace broker
