@@ -46,7 +46,7 @@ struct ReactorOptions {
 // Written by the reactor's thread, read by any.
 struct ReactorStats {
   base::Counter turns;
-  base::Counter wakes_by_post;
+  base::Counter posts_from_outside;
   base::Counter bytes_received;
   base::Counter bytes_sent;
   base::Counter connections_accepted;
@@ -55,6 +55,8 @@ struct ReactorStats {
   base::Counter accept_pauses;  // no descriptor left
   base::Histogram turn_ns;      // busy part of a turn
 };
+
+class ReactorCore;
 
 class Reactor final : public io::Executor, public io::Net {
  public:
@@ -82,19 +84,19 @@ class Reactor final : public io::Executor, public io::Net {
   // Who gets a fresh socket. Default: this reactor, with the listener's Accept.
   using Distribute = std::function<void(int socket)>;
   io::IoResult<io::Address> listen(const io::Address& address, Distribute distribute);
-  // Takes a connected socket. Reactor's thread only.
-  void adopt(int socket, const Accept& accept);
+  // Takes a connected socket; `accept` is called on the reactor's thread. Any thread.
+  void adopt(int socket, Accept accept);
 
   // Calls `readable` whenever `descriptor` has something to read, until unwatch(). Not owned.
   void watch(int descriptor, std::function<void()> readable);
   void unwatch(int descriptor);
 
-  std::size_t connection_count() const;  // any thread
-  const ReactorStats& stats() const;     // any thread
+  // Open or given to adopt(). Any thread.
+  std::size_t connection_count() const;
+  const ReactorStats& stats() const;  // any thread
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<ReactorCore> core_;
 };
 
 }  // namespace host

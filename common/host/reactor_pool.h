@@ -38,8 +38,6 @@ class ReactorPool {
   void stop_listening();
 
  private:
-  Reactor& least_loaded();
-
   BlockingPool blocking_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
   std::vector<std::thread> threads_;
