@@ -21,7 +21,7 @@ class Client:
     def __init__(self, name, command, first=FIRST, rest=()):
         self.name, self.command, self.first, self.rest = name, command, first, ["group", *rest]
         self.topic = "client." + name.replace("@", "").replace("/", "-")
-        self.group = "group of " + name
+        self.group = "group-of-" + name.replace("@", "").replace("/", "-")
         self.seen = []       # (partition, offset, key) of every record read so far
         self.committed = {}  # partition: next offset
 

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 import clients  # noqa: E402
+import tools  # noqa: E402
 
 
 class Context:
@@ -48,7 +49,9 @@ def main():
         node = context.new_node()
         print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {folder}", flush=True)
         clients.run_clients(suite, node, arguments.install)
+        tools.run_tools(suite, node, arguments.install, folder)
         node.stop()
+        tools.run_dump_log(suite, node, arguments.install, folder)
     finally:
         nodes.end_all()
         if arguments.keep:

@@ -12,7 +12,8 @@ class Result:
         self.command, self.status, self.out, self.err = command, status, out, err
 
     def text(self):
-        return f"$ {' '.join(map(str, self.command))}\nexit status {self.status}\n{self.out[-4000:]}\n{self.err[-4000:]}".rstrip()
+        out = "\n".join(line[:400] for line in self.out.splitlines() if not line.startswith("read\t"))
+        return f"$ {' '.join(map(str, self.command))}\nexit status {self.status}\n{out[-4000:]}\n{self.err[-4000:]}".rstrip()
 
 
 def run(command, timeout=90, stdin=None, ok=True, env=None, cwd=None):

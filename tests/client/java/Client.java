@@ -218,7 +218,7 @@ public class Client {
     void tombstones() throws Exception {
         String other = topic + ".tombstones";
         try (KafkaProducer<String, String> producer = producer("zstd")) {
-            ProducerRecord<String, String> record = new ProducerRecord<>(other, 0, 1234L, null, null);
+            ProducerRecord<String, String> record = new ProducerRecord<>(other, 0, 1234L, (String) null, (String) null);
             record.headers().add("nothing", null).add("empty", new byte[0]);
             producer.send(record).get();
         }

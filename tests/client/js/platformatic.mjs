@@ -57,7 +57,7 @@ async function rest (job) {
   await configs(admin, job)
   await offsets(admin, job, total)
   await groups(admin, job, total)
-  await admin.createPartitions({ topics: [{ name: job.topic, count: 4, assignments: [] }] })
+  await admin.createPartitions({ topics: [{ name: job.topic, count: 4, assignments: [{ brokerIds: [...metadata.brokers.keys()] }] }] })
   done('create-partitions')
   await admin.deleteTopics({ topics: [job.topic] })
   done('delete-topic')
