@@ -2,7 +2,7 @@
 // Thread-safe; each line is one write. The same component and message more than ten times within a
 // second is counted instead of written, and the count is told with the next line that passes.
 //
-//   2026-01-31T12:00:00.000Z WARN  log  segment rolled late  topic=a partition=0
+//   2026-01-31T12:00:00.000Z WARN  log: segment rolled late topic=a partition=0
 //   {"ts":"2026-01-31T12:00:00.000Z","level":"warn","component":"log","msg":"...","topic":"a"}
 #pragma once
 

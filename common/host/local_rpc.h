@@ -2,6 +2,9 @@
 // replies and stream messages are posted between the two executors as the same serialized strings
 // that gRPC would carry, in order. Bounded: a client with too many open calls is answered EAGAIN, a
 // subscriber that does not keep up is broken off with EOVERFLOW and must subscribe again.
+//
+// The executors outlive the LocalRpc and its clients. Calls that are open when their client is
+// destroyed are not answered.
 #pragma once
 
 #include <memory>
@@ -19,18 +22,18 @@ struct LocalRpcLimits {
 
 class LocalRpc {
  public:
-  using Limits = LocalRpcLimits;
-  // Services run on `server`, which outlives this object.
-  explicit LocalRpc(io::Executor& server, Limits limits = {});
-  ~LocalRpc();
+  // Services run on `server`. Make and destroy it there, or while that does not run.
+  explicit LocalRpc(io::Executor& server, LocalRpcLimits limits = {});
+  ~LocalRpc();  // breaks every stream; later calls answer ECONNREFUSED
 
-  // Register everything before the first call. A method that is not served answers ENOSYS.
+  // Register everything before the first call. A method that is not served answers ENOSYS. A sink
+  // that its service drops ends the stream with ECONNRESET.
   io::RpcServer& server();
   // A client whose callbacks come on `executor` (may be the server's own). Use and destroy it
-  // there. It may outlive the LocalRpc: calls then answer ECONNREFUSED.
+  // there.
   std::unique_ptr<io::RpcClient> client(io::Executor& executor);
 
-  struct Hub;
+  class Hub;
 
  private:
   std::shared_ptr<Hub> hub_;
