@@ -11,14 +11,14 @@
 // producer wrote, so that records with old timestamps do not cost a producer its state.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <deque>
 #include <expected>
 #include <list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "broker/producer/aborted.h"
 #include "common/base/bytes.h"
@@ -54,16 +54,24 @@ struct ProducerEntry {
   std::int32_t coordinator_epoch = -1;
   base::WallMs last_timestamp = record::kNoTimestamp;  // as the last batch or marker carries it
   std::optional<base::Offset> current_txn_first_offset;
-  std::deque<ProducerBatch> batches;  // oldest first, at most kBatchesMax
-  base::WallMs seen_at = 0;           // when this process applied its last batch
+  base::WallMs seen_at = 0;  // when this process applied its last batch
 
-  // -1 (none) after a marker of a new epoch, before the first batch.
+  // The last batches of this epoch, oldest first.
+  std::span<const ProducerBatch> batches() const { return {recent_.data(), recent_count_}; }
+  void add_batch(const ProducerBatch& batch);
+  void clear_batches() { recent_count_ = 0; }
+
+  // None (-1) after a marker of a new epoch, before the first batch.
   std::int32_t last_sequence() const {
-    return batches.empty() ? record::kNoSequence : batches.back().last_sequence;
+    return batches().empty() ? record::kNoSequence : batches().back().last_sequence;
   }
   base::Offset last_data_offset() const {
-    return batches.empty() ? base::Offset(-1) : batches.back().last_offset;
+    return batches().empty() ? base::Offset(-1) : batches().back().last_offset;
   }
+
+ private:
+  std::array<ProducerBatch, kBatchesMax> recent_{};
+  std::size_t recent_count_ = 0;
 };
 
 struct ProducerVerdict {
@@ -93,7 +101,9 @@ class ProducerStates {
  public:
   struct Options {
     std::int64_t expiration_ms = 86'400'000;  // producer.id.expiration.ms
-    std::size_t producers_max = 100'000;      // the longest idle are forgotten beyond it
+    // Beyond it the longest idle are forgotten; when all have open transactions, new ones are
+    // refused.
+    std::size_t producers_max = 100'000;
   };
   explicit ProducerStates(Options options) : options_(options) {}
 
@@ -153,21 +163,25 @@ class ProducerStates {
   void check_invariants() const;
 
  private:
-  using IdleOrder = std::list<base::ProducerId>;  // longest idle first
+  // Without an open transaction, longest idle first: who may be forgotten.
+  using IdleOrder = std::list<base::ProducerId>;
   struct Slot {
     ProducerEntry entry;
-    IdleOrder::iterator idle;
+    IdleOrder::iterator idle;  // of use only without an open transaction
   };
+  using Slots = std::map<base::ProducerId, Slot>;
 
-  ProducerEntry& touch(base::ProducerId producer_id, base::WallMs now);
-  void forget(std::map<base::ProducerId, Slot>::iterator at);
-  void make_room();
-  void apply_data(ProducerEntry& entry, const record::BatchView& batch);
-  std::optional<CompletedTxn> apply_marker(ProducerEntry& entry, const record::BatchView& batch,
+  Slot& slot_of(base::ProducerId producer_id);
+  void touch(Slot& slot, base::WallMs now);
+  void open_transaction(Slot& slot, base::Offset first_offset);
+  void close_transaction(Slot& slot);
+  void forget_longest_idle();
+  void apply_data(Slot& slot, const record::BatchView& batch);
+  std::optional<CompletedTxn> apply_marker(Slot& slot, const record::BatchView& batch,
                                            const record::EndTxnMarker& marker);
 
   Options options_;
-  std::map<base::ProducerId, Slot> producers_;
+  Slots producers_;
   IdleOrder idle_;
   std::map<base::Offset, base::ProducerId> open_;  // by first offset
   // Ended, with the marker's offset, waiting for the high watermark to pass it. By first offset.
