@@ -24,8 +24,8 @@ void offset_for_leader_epoch(Context& context, const wire::OffsetForLeaderEpochR
       if (error != wire::ErrorCode::kNone) continue;
       const auto end = partition->end_of_epoch(base::LeaderEpoch(asked.leader_epoch));
       if (!end) continue;
-      out.leader_epoch = end->first.value();
-      out.end_offset = end->second.value();
+      out.leader_epoch = end->leader_epoch.value();
+      out.end_offset = end->start.value();
     }
   }
   reply(response);

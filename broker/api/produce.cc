@@ -80,7 +80,7 @@ void ProduceOperation::check_batch(Node& node, Item& item, const wire::Records& 
       item.append.batch, config->validate_options(reply_.version(), node.clock.wall_ms()));
   if (!checked) {
     refuse(item, checked.error().code, std::move(checked.error().message));
-    for (auto& bad : checked.error().record_errors) {
+    for (auto& bad : checked.error().records) {
       item.record_errors.push_back({.batch_index = bad.batch_index,
                                     .batch_index_error_message = std::move(bad.message)});
     }
@@ -100,7 +100,7 @@ void ProduceOperation::check_batch(Node& node, Item& item, const wire::Records& 
   item.fit = true;
 }
 
-void run_produce_operations(Node& node, Reactor& reactor,
+void run_produce_operations(Node& node,
                             std::span<const std::shared_ptr<ProduceOperation>> run) {
   const auto now = node.clock.wall_ms();
   for (const auto& operation : run) operation->check(node);
@@ -108,26 +108,31 @@ void run_produce_operations(Node& node, Reactor& reactor,
     auto& item = run[0]->items_[0];
     if (item.fit) item.partition->append(item.append, now);
   } else {
-    std::vector<std::pair<Partition*, BatchAppend*>> appends;
+    struct Append {
+      Partition* partition;
+      std::size_t arrival;  // batches of one partition keep their order
+      BatchAppend* batch;
+    };
+    std::vector<Append> appends;
     for (const auto& operation : run) {
       for (auto& item : operation->items_) {
-        if (item.fit) appends.emplace_back(item.partition.get(), &item.append);
+        if (item.fit) appends.push_back({item.partition.get(), appends.size(), &item.append});
       }
     }
-    // Stable: batches of one partition keep the order in which they arrived.
-    std::ranges::stable_sort(appends, {}, [](const auto& each) { return each.first; });
+    std::ranges::sort(appends, {}, [](const Append& each) {
+      return std::tuple(each.partition->topic_id(), each.partition->index(), each.arrival);
+    });
     std::vector<BatchAppend*> group;
     for (std::size_t i = 0; i < appends.size();) {
       group.clear();
-      Partition* partition = appends[i].first;
-      for (; i < appends.size() && appends[i].first == partition; ++i) {
-        group.push_back(appends[i].second);
+      Partition* partition = appends[i].partition;
+      for (; i < appends.size() && appends[i].partition == partition; ++i) {
+        group.push_back(appends[i].batch);
       }
       partition->append(group, now);
     }
   }
   for (const auto& operation : run) operation->settle();
-  (void)reactor;
 }
 
 void ProduceOperation::settle() {

@@ -34,7 +34,7 @@ class ProduceOperation final : public PartitionListener,
   void on_partition_event(std::uint64_t tag, wire::ErrorCode error) override;
 
  private:
-  friend void run_produce_operations(Node& node, Reactor& reactor,
+  friend void run_produce_operations(Node& node,
                                      std::span<const std::shared_ptr<ProduceOperation>> run);
 
   // One partition of the request.
@@ -68,7 +68,7 @@ class ProduceOperation final : public PartitionListener,
   base::Timer timeout_;
 };
 
-void run_produce_operations(Node& node, Reactor& reactor,
+void run_produce_operations(Node& node,
                             std::span<const std::shared_ptr<ProduceOperation>> run);
 
 }  // namespace broker::api

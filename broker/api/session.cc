@@ -10,8 +10,12 @@
 
 namespace broker::api {
 
-Session::Session(Node& node, Reactor& reactor, std::shared_ptr<io::Connection> connection)
-    : node_(node), reactor_(reactor), connection_(std::move(connection)) {
+Session::Session(Node& node, Reactor& reactor, std::shared_ptr<io::Connection> connection,
+                 std::string listener)
+    : node_(node),
+      reactor_(reactor),
+      connection_(std::move(connection)),
+      listener_(std::move(listener)) {
   reactor_.stats->connections_opened.add(1);
 }
 
@@ -27,6 +31,11 @@ std::size_t Session::on_data(base::MutableBytes in) {
   last_activity_ = reactor_.executor.now();
   std::size_t consumed = 0;
   wanted_ = 0;
+  if (node_.stopping) {
+    closed_ = true;
+    connection_->close();
+    return in.size();
+  }
   in_on_data_ = true;
   while (!closed_) {
     const auto rest = in.subspan(consumed);
@@ -90,7 +99,8 @@ void Session::handle_frame(base::BytesView frame) {
                   header.api_version,
                   header.client_id.value_or(std::string_view()),
                   connection_->peer(),
-                  connection_->local()};
+                  connection_->local(),
+                  listener_};
   if (entry->pipelined) {
     auto operation = ProduceOperation::parse(context, in, std::move(reply));
     if (operation == nullptr) return end("a malformed " + what + ": " + in.error());
@@ -106,7 +116,7 @@ void Session::run_produce() {
   if (produce_run_.empty()) return;
   auto run = std::move(produce_run_);
   produce_run_.clear();
-  run_produce_operations(node_, reactor_, run);
+  run_produce_operations(node_, run);
   run.clear();
   if (produce_run_.capacity() == 0) produce_run_ = std::move(run);
 }

@@ -23,7 +23,8 @@ class Session final : public io::ConnectionHandler,
                       public ReplyTarget,
                       public std::enable_shared_from_this<Session> {
  public:
-  Session(Node& node, Reactor& reactor, std::shared_ptr<io::Connection> connection);
+  Session(Node& node, Reactor& reactor, std::shared_ptr<io::Connection> connection,
+          std::string listener);
   ~Session() override;
   // Once, after construction: starts the idle timer.
   void start();
@@ -62,6 +63,7 @@ class Session final : public io::ConnectionHandler,
   Node& node_;
   Reactor& reactor_;
   std::shared_ptr<io::Connection> connection_;
+  const std::string listener_;     // its name
   std::deque<Slot> slots_;         // in order of the requests
   std::uint64_t first_slot_ = 0;   // number of slots_.front()
   std::uint32_t blocking_slots_ = 0;  // unanswered requests that nothing may overtake

@@ -2,6 +2,7 @@
 // before the first connection is accepted; afterwards only what is said to be thread-safe changes.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ struct Node {
   ProducerIds* producer_ids = nullptr;      // any thread
   LogDirectory* log_directory = nullptr;    // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
+  // The broker ends: sessions take no further request.
+  std::atomic<bool> stopping{false};
 
   std::shared_ptr<const meta::Image> image() const;
   // Number of the reactor that owns what is keyed by `index` (coordinator shards).

@@ -18,6 +18,7 @@
 
 #include "broker/log/flusher.h"
 #include "broker/log/log.h"
+#include "broker/log/partition_name.h"
 #include "common/base/ids.h"
 #include "common/base/uuid.h"
 #include "common/config/topic_config.h"

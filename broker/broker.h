@@ -1,0 +1,82 @@
+// One broker, assembled from seams: main and the simulator start the same object. Reactor 0 is the
+// home of what exists once (metadata, hosting, coordinators' loading); connections live on all.
+//
+//   start -> lock and open the log directory -> register, follow the metadata -> open partitions
+//   -> ready: connections may be accepted ... stop -> refuse requests -> flush -> close cleanly.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/node/hosting.h"
+#include "broker/node/node.h"
+#include "common/base/random.h"
+#include "common/io/net.h"
+#include "common/io/rpc.h"
+#include "common/meta/image.h"
+
+namespace broker {
+
+struct Seams {
+  io::Disk& disk;
+  io::Clock& clock;
+  base::Diag& diag;
+  io::RpcClient& controller;  // its callbacks come on reactor 0
+  base::Random random;
+  struct Reactor {
+    io::Executor& executor;
+    io::Net& net;
+  };
+  std::vector<Reactor> reactors;
+};
+
+class Broker {
+ public:
+  using Done = std::move_only_function<void(io::IoResult<void>)>;
+  using OnRefused = std::function<void(const std::string& why)>;
+
+  // The first of config.log_dirs holds the logs.
+  Broker(Seams seams, config::BrokerConfig config);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // Home thread. `listeners` are what clients are told to connect to. `done` comes when every
+  // partition is open and served, or with what prevents it. `refused` comes (at any time later)
+  // when the controller will not have this broker: the process should end.
+  void start(const std::string& cluster_id, std::vector<meta::Listener> listeners, Done done,
+             OnRefused refused);
+  // Home thread. Refuses what comes from now on, makes durable what was taken, closes cleanly.
+  void stop(std::move_only_function<void()> done);
+
+  // Handlers for connections of one reactor that came in by `listener`; called on that reactor.
+  io::Net::Accept accept_on(std::size_t reactor, std::string listener);
+
+  Node& node() { return node_; }
+  Hosting& hosting() { return *hosting_; }  // after start's directory was opened
+  Hosting::Progress progress() const;       // any thread
+  const Flusher* flusher() const { return flusher_.get(); }
+
+ private:
+  io::Executor& home() { return node_.reactors[0]->executor; }
+  void begin(const std::string& cluster_id, std::vector<meta::Listener> listeners);
+  void on_every_reactor(std::function<void()> then);
+
+  Seams seams_;
+  config::BrokerConfig config_;
+  Node node_;
+  Done started_;
+  OnRefused refused_;
+  PartitionTable table_;
+  std::unique_ptr<LogDirectory> directory_;
+  std::unique_ptr<Flusher> flusher_;
+  std::unique_ptr<ControllerClient> controller_;
+  std::unique_ptr<MetadataFollower> metadata_;
+  std::unique_ptr<ProducerIds> producer_ids_;
+  std::unique_ptr<Hosting> hosting_;
+  std::unique_ptr<GroupCoordinators> groups_;
+};
+
+}  // namespace broker

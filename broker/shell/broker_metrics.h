@@ -1,0 +1,12 @@
+// What a broker shows on /metrics. Reads counters that reactors write; any thread.
+#pragma once
+
+#include "broker/broker.h"
+#include "common/host/metrics.h"
+
+namespace broker::shell {
+
+// `broker` outlives `metrics`.
+void add_broker_metrics(host::Metrics& metrics, Broker& broker);
+
+}  // namespace broker::shell
