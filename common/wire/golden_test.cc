@@ -161,6 +161,23 @@ TEST(Golden, FetchRequest) {
                 "  01 01 0d 00000005 0000000000000006 00");
 }
 
+// Goal: a tag that the version does not have yet is skipped as unknown, though a later version
+// knows it. Method: version 12 with the replica state (tag 1 since 15) and, in a partition, the
+// directory (tag 0 since 17).
+TEST(Golden, TagOfALaterVersionIsSkipped) {
+  base::Bytes bytes = from_hex(
+      "ffffffff 000001f4 00000001 7fffffff 00 00000000 ffffffff"
+      "  02 02 74 02 00000001 ffffffff 0000000000000009 ffffffff ffffffffffffffff 0000000a"
+      "  01 00 10 00000000000000030000000000000004 00  01  01"
+      "  01 01 0d 00000005 0000000000000006 00");
+  Reader in(bytes);
+  FetchRequest request;
+  ASSERT_TRUE(request.decode(in, 12)) << in.error();
+  EXPECT_EQ(in.remaining(), 0u);
+  EXPECT_EQ(request.replica_state, FetchRequest::ReplicaState{});
+  EXPECT_TRUE(request.topics[0].partitions[0].replica_directory_id.is_zero());
+}
+
 // Goal: a response of the newest form, with aborted transactions null and a diverging epoch in its
 // tag, and the place of records that are sent from a file. Method: version 12 by hand; then the
 // same with a splice instead of bytes, which must leave a gap of exactly those bytes.
