@@ -12,6 +12,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite  # noqa: E402
+import badinput  # noqa: E402
 import clients  # noqa: E402
 import tools  # noqa: E402
 
@@ -52,6 +53,7 @@ def main():
         tools.run_tools(suite, node, arguments.install, folder)
         node.stop()
         tools.run_dump_log(suite, node, arguments.install, folder)
+        badinput.run_bad_input(suite, context)
     finally:
         nodes.end_all()
         if arguments.keep:
