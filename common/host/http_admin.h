@@ -1,12 +1,12 @@
 // The HTTP port of every program: health, metrics, admin JSON. cpp-httplib parses and writes; the
-// accept loop, the threads and every limit are ours, because its defaults let one client hold the
-// server or fill its memory. Handlers run on this server's few threads and may block shortly; what
-// they need from a reactor they ask() for.
+// sockets, the threads and every limit are ours, because its defaults let one client hold the
+// server or fill its memory. Each thread serves one connection at a time; further ones wait in the
+// listen backlog, and while any waits no thread stays with an idle connection. Handlers run on
+// these threads and may block shortly; what they need from a reactor they ask() for.
 //
-// Bad input: a header section above header_bytes_max is answered 431, a body above body_bytes_max
+// Bad input: a request head above header_bytes_max is answered 431, a body above body_bytes_max
 // 413, an unknown path 404, a known path with another method 405 with Allow, a handler that throws
-// 500. A client that is slower than request_timeout is dropped. When all threads are busy,
-// connections wait in a bounded queue; beyond it they are answered 503 and closed.
+// 500. A client that takes longer than request_timeout is dropped.
 #pragma once
 
 #include <chrono>
@@ -16,6 +16,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/diag.h"
 #include "common/io/executor.h"
@@ -42,12 +44,14 @@ struct HttpReply {
 struct HttpAdminOptions {
   io::Address address{"127.0.0.1", 9644};  // port 0 picks one
   std::size_t threads = 4;
-  std::size_t connections_waiting_max = 64;
+  int backlog = 64;
   std::size_t header_bytes_max = 16 << 10;
   std::size_t body_bytes_max = 1 << 20;
-  std::chrono::milliseconds request_timeout{5'000};  // to receive a request, to send a reply
-  std::chrono::milliseconds idle_timeout{5'000};     // between requests; none when others wait
+  std::chrono::milliseconds request_timeout{5'000};  // to receive a request; to send a reply
+  std::chrono::milliseconds idle_timeout{5'000};     // between requests of a connection
 };
+
+class HttpServer;
 
 class HttpAdmin {
  public:
@@ -60,12 +64,11 @@ class HttpAdmin {
   void route(const std::string& method, const std::string& path, Handler handler);
   // Binds and starts the threads; the bound address is returned.
   io::IoResult<io::Address> start();
-  // Ends within the time of a running handler; waiting and idle connections are closed at once.
+  // Ends within the time of a running handler: waiting, idle and slow connections are cut off.
   void stop();
 
  private:
-  class Server;
-  std::unique_ptr<Server> server_;
+  std::unique_ptr<HttpServer> server_;
 };
 
 // GET /livez and /readyz over named checks. A check answers "" when it is well, else the reason;
