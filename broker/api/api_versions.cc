@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 
-#include "broker/api/features.h"
 #include "broker/api/handlers.h"
 #include "broker/api/table.h"
+#include "common/meta/features.h"
 #include "common/wire/msg/api_versions_request.h"
 #include "common/wire/msg/api_versions_response.h"
 
@@ -58,11 +58,11 @@ void api_versions(Context& context, const wire::ApiVersionsRequest& request,
     return reply(response);
   }
   list_apis(response);
-  for (const SupportedFeature& feature : supported_features()) {
+  for (const meta::SupportedFeature& feature : meta::kSupportedFeatures) {
     // Before v4 clients reject a range that starts at 0 (KAFKA-17492).
-    if (feature.level_min == 0 && context.version < 4) continue;
+    if (feature.min == 0 && context.version < 4) continue;
     response.supported_features.push_back(
-        {std::string(feature.name), feature.level_min, feature.level_max});
+        {std::string(feature.name), feature.min, feature.max});
   }
   const auto image = context.node.image();
   response.finalized_features_epoch = image->offset().value();

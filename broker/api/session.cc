@@ -40,8 +40,16 @@ std::size_t Session::on_data(base::MutableBytes in) {
   while (!closed_) {
     const auto rest = in.subspan(consumed);
     const wire::Frame frame = wire::parse_frame(rest, node_.config.socket_request_max_bytes);
-    if (frame.state == wire::FrameState::kIncomplete) {
+    const bool too_long = frame.size > limits::kOtherRequestBytesMax &&
+                          rest.size() >= wire::kFrameSizeBytes + 2 &&
+                          !next_is_produce(rest.subspan(wire::kFrameSizeBytes));
+    if (frame.state == wire::FrameState::kIncomplete && !too_long) {
       wanted_ = rest.empty() ? 0 : frame.frame_size;
+      break;
+    }
+    if (too_long) {
+      end("a request of " + std::to_string(frame.size) + " bytes that is no Produce; at most " +
+          std::to_string(limits::kOtherRequestBytesMax) + " are allowed");
       break;
     }
     if (frame.state != wire::FrameState::kComplete) {
