@@ -14,6 +14,7 @@ from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 import badinput  # noqa: E402
 import clients  # noqa: E402
+import storage  # noqa: E402
 import tools  # noqa: E402
 
 
@@ -24,14 +25,20 @@ class Context:
         self.against, self.binary, self.install, self.folder = (arguments.against, arguments.moldau, arguments.install, folder)
         self.count = 0
 
-    def new_node(self, settings=None, data=None):
-        """A node of its own, not started. `settings` are broker configs under Kafka's names."""
+    def new_folder(self):
         self.count += 1
         folder = os.path.join(self.folder, f"node{self.count}")
         os.makedirs(folder)
+        return folder
+
+    def new_kafka(self, settings=None):
+        return nodes.Kafka(self.new_folder(), deps.kafka_lib(self.install), settings)
+
+    def new_node(self, settings=None, data=None):
+        """A node of its own, not started. `settings` are broker configs under Kafka's names."""
         if self.against == "kafka":
-            return nodes.Kafka(folder, deps.kafka_lib(self.install), settings)
-        return nodes.Moldau(folder, self.binary, settings, data)
+            return self.new_kafka(settings)
+        return nodes.Moldau(self.new_folder(), self.binary, settings, data)
 
 
 def main():
@@ -54,6 +61,7 @@ def main():
         node.stop()
         tools.run_dump_log(suite, node, arguments.install, folder)
         badinput.run_bad_input(suite, context)
+        storage.run_storage(suite, context)
     finally:
         nodes.end_all()
         if arguments.keep:

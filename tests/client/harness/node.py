@@ -1,6 +1,7 @@
 """A node under test: Moldau's `moldau dev`, or Apache Kafka as the oracle. Both are one process with a data
 directory and a fixed port on 127.0.0.1, started, ended, killed and started again; ended by pid, always."""
 
+import base64
 import os
 import shutil
 import signal
@@ -163,9 +164,8 @@ class Kafka(Node):
         with open(self.properties, "w") as file:
             file.writelines(f"{k}={v}\n" for k, v in lines.items())
         if not os.path.exists(os.path.join(self.logs, "meta.properties")):
-            cluster = uuid.uuid4().bytes
-            import base64
-            identity = base64.urlsafe_b64encode(cluster).decode().rstrip("=")
+            # The first letter must not look like an option.
+            identity = "M" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
             subprocess.run([*self.java("256M", "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format", "-t",
                             identity, "-c", self.properties], check=True, stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
