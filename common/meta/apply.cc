@@ -93,6 +93,9 @@ ApplyResult<void> Builder::apply_topic(const proto::TopicRecord& record) {
   topics_[id] = topic;
   next_->topics_.set(topic->name, topic);
   next_->topics_by_id_.set(id, topic);
+  if (std::string key = collision_key(topic->name); !key.empty()) {
+    next_->collisions_.set(key, topic->name);
+  }
   delta_.topics[id] = {};
   return {};
 }
@@ -168,6 +171,7 @@ ApplyResult<void> Builder::apply_remove_topic(const proto::RemoveTopicRecord& re
   }
   next_->partition_count_ -= static_cast<std::int64_t>(topic->partitions.size());
   next_->topics_.erase(topic->name);
+  next_->collisions_.erase(collision_key(topic->name));
   next_->topics_by_id_.erase(id);
   topics_.erase(id);
   return {};

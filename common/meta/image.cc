@@ -1,5 +1,7 @@
 #include "common/meta/image.h"
 
+#include <algorithm>
+
 namespace meta {
 namespace {
 
@@ -36,6 +38,18 @@ const Configs& Image::group_configs(std::string_view group) const {
 std::int16_t Image::feature(std::string_view name) const {
   auto found = features_->find(name);
   return found == features_->end() ? std::int16_t{0} : found->second;
+}
+
+std::string collision_key(std::string_view name) {
+  if (name.find_first_of("._") == std::string_view::npos) return {};
+  std::string key(name);
+  std::ranges::replace(key, '.', '_');
+  return key;
+}
+
+const std::string* Image::colliding_topic(std::string_view name) const {
+  const std::string key = collision_key(name);
+  return key.empty() ? nullptr : collisions_.find(key);
 }
 
 bool is_internal_topic(std::string_view name) {

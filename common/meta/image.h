@@ -90,6 +90,9 @@ class Image {
   const Topic* topic(base::Uuid id) const { return get(topics_by_id_.find(id)); }
   TopicPtr topic_ptr(std::string_view name) const { return share(topics_.find(name)); }
   TopicPtr topic_ptr(base::Uuid id) const { return share(topics_by_id_.find(id)); }
+  // The topic whose name is the same once '.' and '_' are not told apart (Kafka keeps metrics under
+  // such names, so the two must not both exist); null when there is none.
+  const std::string* colliding_topic(std::string_view name) const;
   // Null when the topic or the partition is unknown.
   const Partition* partition(std::string_view name, std::int32_t index) const;
   // for (const auto& [name, topic] : image.topics()): sorted by name.
@@ -124,6 +127,7 @@ class Image {
   base::Uuid cluster_id_;
   Topics topics_;
   TopicsById topics_by_id_;
+  PersistentMap<std::string, std::string> collisions_;  // see colliding_topic
   Brokers brokers_;
   ConfigMap broker_configs_;
   ConfigMap group_configs_;
@@ -133,6 +137,8 @@ class Image {
 };
 using ImagePtr = std::shared_ptr<const Image>;
 
+// The name with every '.' as '_', or empty when it has neither.
+std::string collision_key(std::string_view name);
 // Topics that only the broker itself writes: __consumer_offsets and its like.
 bool is_internal_topic(std::string_view name);
 

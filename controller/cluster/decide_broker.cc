@@ -1,0 +1,131 @@
+// What brokers ask: registration, blocks of producer ids.
+#include <limits>
+#include <set>
+
+#include "common/meta/apply.h"
+#include "controller/cluster/decide.h"
+#include "controller/cluster/verdict.h"
+
+namespace controller::cluster {
+namespace {
+
+using wire::ErrorCode;
+
+Verdict<void> check_registration(const proto::RegisterBrokerRequest& request,
+                                 const meta::Image& image) {
+  if (request.has_cluster_id() && meta::from_proto(request.cluster_id()) != image.cluster_id()) {
+    return refuse(ErrorCode::kInconsistentClusterId,
+                  "Expected cluster ID " + image.cluster_id().to_string() +
+                      ", but got cluster ID " + meta::from_proto(request.cluster_id()).to_string());
+  }
+  if (request.broker_id() < 0) {
+    return refuse(ErrorCode::kInvalidRegistration,
+                  "Invalid broker ID " + std::to_string(request.broker_id()) + ".");
+  }
+  if (request.listeners_size() == 0 || request.listeners_size() > kListenersMax) {
+    return refuse(ErrorCode::kInvalidRegistration,
+                  "A broker registers between 1 and " + std::to_string(kListenersMax) +
+                      " listeners, not " + std::to_string(request.listeners_size()) + ".");
+  }
+  std::set<std::string> names;
+  for (const auto& each : request.listeners()) {
+    const bool good = !each.name().empty() && !each.host().empty() && each.port() > 0 &&
+                      each.port() <= std::numeric_limits<std::uint16_t>::max();
+    if (!good || !names.insert(each.name()).second) {
+      return refuse(ErrorCode::kInvalidRegistration,
+                    "Invalid or repeated listener '" + each.name() + "'.");
+    }
+  }
+  return {};
+}
+
+bool is_same(const proto::RegisterBrokerRequest& request, const meta::Broker& broker) {
+  if (meta::from_proto(request.incarnation()) != broker.incarnation ||
+      request.rack() != broker.rack || broker.fenced ||
+      static_cast<std::size_t>(request.listeners_size()) != broker.listeners.size()) {
+    return false;
+  }
+  for (int i = 0; i < request.listeners_size(); ++i) {
+    const auto& ours = broker.listeners[static_cast<std::size_t>(i)];
+    const auto& theirs = request.listeners(i);
+    if (ours.name != theirs.name() || ours.host != theirs.host() || ours.port != theirs.port()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A new process may have lost what was not flushed: what it leads gets a new epoch, so that readers
+// and followers that saw the lost end notice.
+void renew_leaderships(base::BrokerId broker, const meta::Image& image,
+                       std::vector<proto::Record>& out) {
+  for (const auto& [name, topic] : image.topics()) {
+    std::int32_t index = -1;
+    for (const meta::Partition& partition : topic->partitions) {
+      ++index;
+      if (partition.leader != broker) continue;
+      auto* change = out.emplace_back().mutable_partition_change();
+      meta::to_proto(topic->id, change->mutable_topic_id());
+      change->set_partition(index);
+      change->set_leader(broker.value());
+    }
+  }
+}
+
+}  // namespace
+
+Decision<proto::RegisterBrokerReply> register_broker(const proto::RegisterBrokerRequest& request,
+                                                     const meta::Image& image) {
+  Decision<proto::RegisterBrokerReply> out;
+  if (auto good = check_registration(request, image); !good) {
+    set_error(out.reply.mutable_error(), good.error());
+    return out;
+  }
+  meta::to_proto(image.cluster_id(), out.reply.mutable_cluster_id());
+  const base::BrokerId id(request.broker_id());
+  const meta::Broker* known = image.broker(id);
+  if (known && is_same(request, *known)) {
+    out.reply.set_broker_epoch(known->epoch.value());
+    return out;
+  }
+  auto* record = out.records.emplace_back().mutable_broker();
+  record->set_broker_id(request.broker_id());
+  *record->mutable_incarnation() = request.incarnation();
+  *record->mutable_listeners() = request.listeners();
+  record->set_rack(request.rack());
+  const bool new_process = known && known->incarnation != meta::from_proto(request.incarnation());
+  if (new_process) renew_leaderships(id, image, out.records);
+  return out;
+}
+
+Decision<proto::AllocateProducerIdsReply> allocate_producer_ids(
+    const proto::AllocateProducerIdsRequest& request, const meta::Image& image) {
+  Decision<proto::AllocateProducerIdsReply> out;
+  const auto refused = [&](ErrorCode code, std::string message) {
+    set_error(out.reply.mutable_error(), {code, std::move(message)});
+    return out;
+  };
+  const meta::Broker* broker = image.broker(base::BrokerId(request.broker_id()));
+  if (!broker) {
+    return refused(ErrorCode::kBrokerIdNotRegistered,
+                   "Broker " + std::to_string(request.broker_id()) + " is not registered.");
+  }
+  if (broker->epoch.value() != request.broker_epoch()) {
+    return refused(ErrorCode::kStaleBrokerEpoch,
+                   "Expected broker epoch " + std::to_string(broker->epoch.value()) + ", but got " +
+                       std::to_string(request.broker_epoch()) + ".");
+  }
+  const std::int64_t first = image.next_producer_id();
+  if (first > std::numeric_limits<std::int64_t>::max() - kProducerIdBlock) {
+    return refused(ErrorCode::kUnknownServerError, "All producer ids have been handed out.");
+  }
+  auto* record = out.records.emplace_back().mutable_producer_ids();
+  record->set_next_id(first + kProducerIdBlock);
+  record->set_broker_id(request.broker_id());
+  record->set_broker_epoch(request.broker_epoch());
+  out.reply.set_first(first);
+  out.reply.set_count(kProducerIdBlock);
+  return out;
+}
+
+}  // namespace controller::cluster
