@@ -68,10 +68,9 @@ def takeover(context, killed):
     files = 0
     for partition in range(PARTITIONS):
         folder = ours.partition_folder(TOPIC, partition)
-        # partition.metadata holds the id of the topic, which is the cluster's and not the data's.
         for name in os.listdir(folder):
-            if name != "partition.metadata":
-                os.remove(os.path.join(folder, name))
+            os.remove(os.path.join(folder, name))
+        # partition.metadata holds the id the topic had there; without it a directory is adopted.
         source = kafka.partition_folder(TOPIC, partition)
         for name in os.listdir(source):
             if name != "partition.metadata":

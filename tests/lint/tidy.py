@@ -92,14 +92,10 @@ def check_stale_ratchet(root, files):
 
 
 def source_folders(files):
-    folders = set()
-    for path in files:
-        folder = os.path.dirname(path)
-        if not folder or "testdata" in path or folder.startswith("."):
-            continue
-        if folder.startswith("docs/") or folder.count("/") <= 1 and not folder.startswith("docs"):
-            folders.add(folder)
-    return folders
+    """Folders with C++ in them, and every folder right under tests/."""
+    folders = {os.path.dirname(p) for p in files if is_code(p) and "testdata/" not in p}
+    folders |= {"/".join(p.split("/")[:2]) for p in files if p.startswith("tests/") and p.count("/") > 1}
+    return {f for f in folders if f and not f.startswith("tests/client/")}
 
 
 def check_architecture(root, files):
