@@ -33,6 +33,7 @@ namespace {
 
 constexpr std::uint16_t kDefaultPort = 9092;
 constexpr std::uint16_t kDefaultHttpPort = 9644;
+constexpr std::chrono::seconds kProgressEvery{2};
 constexpr const char* kListener = "PLAINTEXT";
 
 // What the configuration comes to: file, environment and flags over the defaults of `dev`.
@@ -200,6 +201,8 @@ class DevNode {
     for (std::size_t i = 0; i < pool_.size(); ++i) {
       accept_.push_back(broker_->accept_on(i, config_.listeners.front().name));
     }
+    progress_timer_.on_fire([this] { say_progress(); });
+    pool_[0].timers().set(progress_timer_, pool_[0].now() + kProgressEvery);
     broker_->start(
         controller_->image()->cluster_id().to_string(), {advertised()},
         [this](io::IoResult<void> started) {
@@ -216,12 +219,23 @@ class DevNode {
     return {kListener, std::move(host), wanted.port == 0 ? address_.port : wanted.port};
   }
 
+  // Recovery after a crash may take a while: nobody should have to guess whether it goes on.
+  void say_progress() {
+    const auto progress = broker_->progress();
+    diag_.info("log", "opening partitions",
+               {{"open", std::to_string(progress.partitions_open)},
+                {"of", std::to_string(progress.partitions_to_open)},
+                {"checked_mb", std::to_string(progress.recovered_bytes >> 20)}});
+    pool_[0].timers().set(progress_timer_, pool_[0].now() + kProgressEvery);
+  }
+
   static int exit_code_for(const io::IoError& error) {
     if (error.code == EWOULDBLOCK) return kExitDirectoryInUse;
     return error.code == EBADMSG ? kExitDamagedData : 1;
   }
 
   void on_ready() {
+    progress_timer_.cancel();
     if (stopping_) return;
     broker::shell::add_broker_metrics(metrics_, *broker_);
     for (std::size_t i = 0; i < pool_.size(); ++i) host::add_reactor_metrics(metrics_, pool_[i]);
@@ -299,6 +313,7 @@ class DevNode {
   void end(int code) {
     if (stopping_) return;
     stopping_ = true;
+    progress_timer_.cancel();
     exit_code_ = code;
     pool_[0].stop_listening();
     auto stop_controller = [this] {
@@ -346,6 +361,7 @@ class DevNode {
   std::vector<io::Net::Accept> accept_;
   std::map<std::size_t, std::uint64_t> handed_;  // sockets given to each reactor
   std::vector<int> early_;
+  base::Timer progress_timer_;  // reactor 0
   io::Address address_;
   io::Address http_address_;
   bool ready_ = false;
