@@ -2,8 +2,8 @@
 // this only takes their text. Malformed, unknown and repeated keys are refused with their place.
 //
 // Keys are Kafka's, dotted or nested: "log.retention.ms: 1" and "log: {retention: {ms: 1}}" are the
-// same. In the environment MOLDAU_LOG__RETENTION__MS is log.retention.ms: two underscores are a dot
-// and letters are in upper case.
+// same. In the environment MOLDAU_LOG__RETENTION__MS is log.retention.ms and MOLDAU__HTTP__LISTEN
+// is moldau.http.listen: two underscores are a dot and letters are in upper case.
 #pragma once
 
 #include <expected>
