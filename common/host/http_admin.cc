@@ -194,7 +194,7 @@ bool HttpServer::answer(HttpStream& stream) {
         "Content-Length: 0\r\n\r\n");
     closed = true;
   }
-  return stream.send_reply() && good && !closed;
+  return stream.send_reply() && good && !closed && !stream.broken();
 }
 
 const Route* HttpServer::find(const httplib::Request& request, std::vector<std::string>& captures,

@@ -17,6 +17,14 @@ constexpr std::size_t kReplyBytesCollected = 256 << 10;
 HttpStream::HttpStream(Descriptor socket, int stop, Limits limits)
     : socket_(std::move(socket)), stop_(stop), limits_(limits) {}
 
+// Unread input would make close() a reset, which may overtake the last reply.
+HttpStream::~HttpStream() {
+  shutdown(socket_.get(), SHUT_WR);
+  for (int i = 0; i < 64 && recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT) > 0;
+       ++i) {
+  }
+}
+
 // False when everything shall end.
 bool HttpStream::wait(short events, Clock::time_point deadline, bool& ready) const {
   for (;;) {
@@ -71,12 +79,17 @@ void HttpStream::count_head(char byte) {
 }
 
 ssize_t HttpStream::read(char* to, size_t size) {
-  if (start_ == end_ && !fill()) return -1;
+  if (broken_) return -1;
+  if (start_ == end_ && !fill()) {
+    broken_ = true;
+    return -1;
+  }
   const std::size_t count = std::min(size, end_ - start_);
   request_bytes_ += count;
   for (std::size_t i = start_; in_head_ && i < start_ + count; ++i) count_head(buffer_[i]);
   head_too_large_ = in_head_ && request_bytes_ > limits_.header_bytes_max;
-  if (head_too_large_ || request_bytes_ > limits_.request_bytes_max) return -1;
+  broken_ = head_too_large_ || request_bytes_ > limits_.request_bytes_max;
+  if (broken_) return -1;
   std::memcpy(to, buffer_.data() + start_, count);
   start_ += count;
   return static_cast<ssize_t>(count);

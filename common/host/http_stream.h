@@ -22,12 +22,15 @@ class HttpStream final : public httplib::Stream {
   };
   // `stop` becomes readable when everything shall end. Not owned.
   HttpStream(Descriptor socket, int stop, Limits limits);
+  ~HttpStream() override;
 
   enum class Next { kRequest, kTimeout, kEnd };
   // Waits for the first byte of a request.
   Next wait_for_request(std::chrono::milliseconds timeout);
   void begin_request();  // starts the counts and the clock
   bool head_too_large() const { return head_too_large_; }
+  // The request did not come whole: nothing more on this connection can be understood.
+  bool broken() const { return broken_; }
   void forget_reply() { reply_.clear(); }
   bool send_reply();
 
@@ -59,6 +62,7 @@ class HttpStream final : public httplib::Stream {
   int newlines_ = 0;  // line ends in a row: two end the head
   bool in_head_ = true;
   bool head_too_large_ = false;
+  bool broken_ = false;
 };
 
 }  // namespace host

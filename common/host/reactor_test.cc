@@ -314,6 +314,7 @@ TEST(Reactor, BoundsReceiveMemory) {
   SocketClient greedy(address);
   greedy.send(announce(11 << 20));
   EXPECT_TRUE(greedy.ended());
+  server.on_reactor([] {});  // the socket ends just before its handler hears of it
   {
     const std::lock_guard lock(mutex);
     ASSERT_EQ(reasons.size(), 1u);
@@ -330,6 +331,7 @@ TEST(Reactor, BoundsReceiveMemory) {
   SocketClient fifth(address);
   fifth.send(announce(1'000'000));
   EXPECT_TRUE(fifth.ended());
+  server.on_reactor([] {});
   const std::lock_guard lock(mutex);
   EXPECT_THAT(reasons.back(), testing::HasSubstr("no receive memory left"));
 }
