@@ -115,6 +115,15 @@ void GroupCoordinator::on_committed(AppendNumber number, base::Instant now, Outp
   }
 }
 
+void GroupCoordinator::give_up_waiting(AppendNumber number, Output& out) {
+  while (!parked_.empty() && parked_.front().after <= number) {
+    Reply reply = std::move(parked_.front().reply);
+    parked_.pop_front();
+    std::visit(Spoil{ErrorCode::kRequestTimedOut}, reply.response);
+    out.reply.push_back(std::move(reply));
+  }
+}
+
 void GroupCoordinator::fail(ErrorCode error, Output& out) {
   Turn turn{.now = {}, .out = out};
   for (Parked& parked : std::exchange(parked_, {})) {

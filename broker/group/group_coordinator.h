@@ -220,6 +220,9 @@ class GroupCoordinator {
   // ---- the world
   // Everything up to `number` is committed (durable, by the topic's rule): releases replies.
   void on_committed(AppendNumber number, base::Instant now, Output& out);
+  // Everything up to `number` has taken too long to commit: whoever waits for it is told
+  // COORDINATOR_NOT_AVAILABLE. The records stay: they may be committed yet.
+  void give_up_waiting(AppendNumber number, Output& out);
   // Deadlines: call at or after wake_at().
   void step(base::Instant now, base::WallMs wall_ms, Output& out);
   std::optional<base::Instant> wake_at() const;

@@ -1,0 +1,112 @@
+#include "broker/node/coordinator_topic.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "broker/node/controller_client.h"
+#include "broker/node/coordinator.h"
+#include "broker/node/hosting.h"
+
+namespace broker {
+namespace {
+
+using wire::ErrorCode;
+
+constexpr std::chrono::seconds kCreateTimeout{30};
+
+std::int32_t usable_brokers(const meta::Image& image) {
+  std::int32_t count = 0;
+  for (const auto& [id, broker] : image.brokers()) {
+    if (!broker->fenced) ++count;
+  }
+  return count;
+}
+
+void add_config(proto::CreateTopicsRequest::Topic& topic, const std::string& key,
+                const std::string& value) {
+  auto* config = topic.add_configs();
+  config->set_key(key);
+  config->set_value(value);
+}
+
+proto::CreateTopicsRequest creation(const Node& node) {
+  proto::CreateTopicsRequest request;
+  auto* topic = request.add_topics();
+  topic->set_name(std::string(kOffsetsTopic));
+  topic->set_partitions(node.config.offsets_topic_num_partitions);
+  // A cluster that is smaller than the wish still needs its groups.
+  topic->set_replication_factor(std::clamp<std::int32_t>(
+      node.config.offsets_topic_replication_factor, 1, std::max(1, usable_brokers(*node.image()))));
+  add_config(*topic, "cleanup.policy", "compact");
+  add_config(*topic, "compression.type", "producer");
+  add_config(*topic, "segment.bytes", std::to_string(node.config.offsets_topic_segment_bytes));
+  return request;
+}
+
+}  // namespace
+
+OffsetsTopic::OffsetsTopic(Node& node) : node_(node), alive_(std::make_shared<bool>(true)) {}
+
+OffsetsTopic::~OffsetsTopic() { *alive_ = false; }
+
+io::Executor& OffsetsTopic::home() const { return node_.reactors.front()->executor; }
+
+void OffsetsTopic::ensure(io::Executor& back, Done done) {
+  Waiter waiter{&back, std::move(done)};
+  home().post([this, alive = alive_, waiter = std::move(waiter)]() mutable {
+    if (*alive) enter(std::move(waiter));
+  });
+}
+
+void OffsetsTopic::enter(Waiter waiter) {
+  if (stopped_ || waiters_.size() >= kWaitersMax) {
+    return tell(std::move(waiter), {.code = ErrorCode::kCoordinatorNotAvailable, .message = {}});
+  }
+  waiters_.push_back(std::move(waiter));
+  if (!creating_) create();
+}
+
+void OffsetsTopic::create() {
+  creating_ = true;
+  node_.controller->create_topics(
+      creation(node_), kCreateTimeout, home(),
+      [this, alive = alive_](std::expected<proto::CreateTopicsReply, CallError> made) {
+        if (!*alive) return;
+        if (!made) {
+          return finish(
+              {.code = ErrorCode::kCoordinatorNotAvailable, .message = made.error().message});
+        }
+        const auto& topic = made->topics(0);
+        const auto code = static_cast<ErrorCode>(topic.error().code());
+        if (code != ErrorCode::kNone && code != ErrorCode::kTopicAlreadyExists) {
+          return finish(
+              {.code = ErrorCode::kCoordinatorNotAvailable, .message = topic.error().message()});
+        }
+        node_.hosting->when_applied(base::Offset(made->offset()), home(), [this, alive] {
+          if (*alive) finish({});
+        });
+      });
+}
+
+void OffsetsTopic::finish(const wire::Error& error) {
+  creating_ = false;
+  if (error.code != ErrorCode::kNone) {
+    node_.diag.warn("groups", "the topic of the group coordinators could not be made",
+                    {{"topic", std::string(kOffsetsTopic)}, {"error", error.message}});
+  }
+  for (Waiter& waiter : std::exchange(waiters_, {})) tell(std::move(waiter), error);
+}
+
+void OffsetsTopic::tell(Waiter waiter, const wire::Error& error) {
+  io::Executor& back = *waiter.back;
+  back.post([done = std::move(waiter.done), error]() mutable { done(error); });
+}
+
+void OffsetsTopic::stop() {
+  stopped_ = true;
+  *alive_ = false;
+  finish({.code = ErrorCode::kCoordinatorNotAvailable, .message = "the broker ends"});
+}
+
+}  // namespace broker
