@@ -48,10 +48,10 @@ std::optional<std::string_view> did_you_mean(Resource resource, std::string_view
   }
   if (best != nullptr) return best->name;
   // A topic's key where a broker's belongs: retention.ms for log.retention.ms.
-  const std::string suffix = "." + text;
-  for (const Def& def : defs(resource))
-    if (def.name.ends_with(suffix)) return def.name;
-  return std::nullopt;
+  if (resource != Resource::kBroker) return std::nullopt;
+  const Def* topic = find(Resource::kTopic, text);
+  if (topic == nullptr || topic->synonyms.empty()) return std::nullopt;
+  return topic->synonyms.front().name;
 }
 
 }  // namespace config
