@@ -112,6 +112,12 @@ class Cluster {
   // The same, once.
   Try<TopicInfo> try_topic(const std::string& name, bool create_missing, Deadline deadline);
 
+  // The group's coordinator, once a request went there.
+  std::optional<std::int32_t> known_coordinator(const std::string& group) const {
+    auto found = coordinators_.find(group);
+    return found == coordinators_.end() ? std::nullopt : std::optional(found->second);
+  }
+
   // Drops what the trouble shows to be stale: the controller, a coordinator.
   void forget_after(const Target& target, const Trouble& trouble);
 

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "cli/client/interrupt.h"
 #include "common/wire/msg/list_offsets_request.h"
 #include "common/wire/msg/list_offsets_response.h"
 
@@ -130,7 +131,15 @@ std::vector<std::optional<std::int64_t>> list_offsets_leniently(Cluster& cluster
   }
   Answers answers(queries.size());
   Asking asking{cluster, topic, queries, false};
-  asking.fill(answers, cluster.deadline().within(std::chrono::milliseconds(5000)));
+  Deadline until = cluster.deadline().within(std::chrono::milliseconds(5000));
+  // A leader that was just elected may not know it yet.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    auto trouble = asking.fill(answers, until);
+    if (!trouble || !trouble->retriable || trouble->code == wire::ErrorCode::kLeaderNotAvailable) {
+      break;
+    }
+    pause_for(std::chrono::milliseconds(50));
+  }
   std::vector<std::optional<std::int64_t>> offsets;
   for (const auto& answer : answers) offsets.push_back(answer.value_or(std::nullopt));
   return offsets;

@@ -190,14 +190,13 @@ class DevNode {
 
   void start_broker() {
     client_ = rpc_.client(pool_[0]);
-    broker_ = std::make_unique<broker::Broker>(
-        broker::Seams{.disk = disk_,
-                      .clock = clock_,
-                      .diag = diag_,
-                      .controller = *client_,
-                      .random = random_.split("broker"),
-                      .reactors = reactors_},
-        config_);
+    broker_ = std::make_unique<broker::Broker>(broker::Seams{.disk = disk_,
+                                                             .clock = clock_,
+                                                             .diag = diag_,
+                                                             .controller = *client_,
+                                                             .random = random_.split("broker"),
+                                                             .reactors = reactors_},
+                                               config_);
     for (std::size_t i = 0; i < pool_.size(); ++i) {
       accept_.push_back(broker_->accept_on(i, config_.listeners.front().name));
     }
@@ -209,12 +208,15 @@ class DevNode {
           if (!started) return end(fail(started.error().what, exit_code_for(started.error())));
           on_ready();
         },
-        [this](const std::string& why) { end(fail("the controller refuses this broker: " + why)); });
+        [this](const std::string& why) {
+          end(fail("the controller refuses this broker: " + why));
+        });
   }
 
   meta::Listener advertised() const {
-    const auto& wanted = config_.advertised_listeners.empty() ? config_.listeners.front()
-                                                              : config_.advertised_listeners.front();
+    const auto& wanted = config_.advertised_listeners.empty()
+                             ? config_.listeners.front()
+                             : config_.advertised_listeners.front();
     std::string host = wanted.host.empty() || wanted.host == "0.0.0.0" ? "127.0.0.1" : wanted.host;
     return {kListener, std::move(host), wanted.port == 0 ? address_.port : wanted.port};
   }
@@ -287,8 +289,7 @@ class DevNode {
 
   void say_hello() {
     const std::string brokers = address_.to_string();
-    const std::string flag =
-        address_.port == kDefaultPort ? "" : " --brokers " + brokers;
+    const std::string flag = address_.port == kDefaultPort ? "" : " --brokers " + brokers;
     std::printf(
         "moldau is listening on %s   (data in %s, health and metrics on http://%s)\n"
         "\n"

@@ -16,7 +16,7 @@ struct DevOptions {
   std::string config_file;                 // YAML; empty: none
   std::vector<std::string> sets;           // "key=value", over the file
   std::string log_level = "info";
-  std::string log_format;                  // "text" or "json"; empty: by what stdout is
+  std::string log_format;  // "text" or "json"; empty: by what stdout is
 };
 
 // Exit codes beyond 0 and 1 (docs/cli.md).

@@ -1,0 +1,79 @@
+// What every command has: where the brokers are, how to print, and for how long to try.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/client/cluster.h"
+#include "cli/failure.h"
+#include "common/base/time.h"
+
+namespace cli {
+
+using Json = nlohmann::ordered_json;
+
+class Context {
+ public:
+  // Reads MOLDAU_BROKERS, NO_COLOR and whether stdout and stderr are terminals.
+  Context();
+
+  // --brokers and --timeout; --json; both in the group that help shows last.
+  void add_connection_options(CLI::App& command);
+  void add_json_option(CLI::App& command);
+
+  // Connects on the first request made of it. Throws Failure when --brokers is malformed.
+  Cluster& cluster();
+
+  bool json() const { return json_; }
+  // Whether tables may use colors.
+  bool color() const { return color_; }
+  bool error_color() const { return error_color_; }
+  bool stdout_is_terminal() const { return stdout_is_terminal_; }
+  bool stderr_is_terminal() const { return stderr_is_terminal_; }
+
+  // To stdout; buffered. Throws Failure when it cannot be written.
+  void print(std::string_view text);
+  void print_json(const Json& json);
+  void flush();
+  // One line to stderr: what people should know but programs need not read.
+  void remark(std::string_view text);
+
+  // The time of day.
+  static base::WallMs now();
+  // Asks on the terminal; only `--yes` will do where there is none. Throws Failure when declined.
+  void confirm(bool yes, std::string_view question, std::string_view refusal) const;
+
+ private:
+  std::string brokers_;
+  std::string timeout_ = "30s";
+  bool json_ = false;
+  bool color_ = false;
+  bool error_color_ = false;
+  bool stdout_is_terminal_ = false;
+  bool stderr_is_terminal_ = false;
+  std::unique_ptr<Cluster> cluster_;
+};
+
+// The commands, each with its subcommands and callbacks. `context` outlives the tree.
+void add_topic_commands(CLI::App& root, Context& context);
+void add_produce_command(CLI::App& root, Context& context);
+void add_consume_command(CLI::App& root, Context& context);
+void add_config_commands(CLI::App& root, Context& context);
+void add_cluster_commands(CLI::App& root, Context& context);
+void add_group_commands(CLI::App& root, Context& context);
+void add_log_commands(CLI::App& root, Context& context);
+void add_version_command(CLI::App& root, Context& context);
+void add_completion_command(CLI::App& root, Context& context);
+
+// "a, b, c".
+std::string joined(const std::vector<std::string>& parts, std::string_view separator = ", ");
+std::string joined(const std::vector<std::int32_t>& numbers, std::string_view separator = ",");
+// "1 topic", "2 topics".
+std::string counted(std::int64_t count, std::string_view noun);
+
+}  // namespace cli
