@@ -1,7 +1,6 @@
 // Bounds the descriptors that partition logs keep open (the hard limit of a process can be
-// 20,000): the least recently used file is closed when another is opened. Thread-safe; this and
-// the flusher hold the only locks of broker/log, never over a blocking call of their own except
-// the open itself, which is a lookup in the kernel's name cache on the hot path.
+// 20,000): the least recently used file is closed when another is opened. Thread-safe. The lock of
+// a shard is never held over a call to the disk.
 //
 // A closed entry's File lives on for as long as somebody (a slice being sent, a flush) holds it.
 #pragma once
@@ -12,6 +11,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/io/disk.h"
 
@@ -19,8 +20,7 @@ namespace broker {
 
 class FileCache;
 
-// One file that can be opened again at any time. Belongs to one owner (a segment), which calls it
-// from one thread at a time; destroying it closes the file.
+// One file that can be opened again at any time. Any thread. Destroying it closes the file.
 class CachedFile {
  public:
   CachedFile(FileCache& cache, std::string path);
@@ -35,17 +35,18 @@ class CachedFile {
   // The file if it is open; never opens.
   std::shared_ptr<io::File> peek();
   void close();
-  const std::string& path() const { return path_; }
+  std::string path() const;
   // The file was renamed (to .deleted): later opens use the new name.
-  void renamed(std::string path) { path_ = std::move(path); }
+  void renamed(std::string path);
 
  private:
   friend class FileCache;
   FileCache& cache_;
-  std::string path_;
   // Guarded by the cache's shard lock.
+  std::string path_;
   std::shared_ptr<io::File> file_;
   std::list<CachedFile*>::iterator place_;
+  bool used_ = false;  // since the last close_idle()
 };
 
 class FileCache {
@@ -64,11 +65,10 @@ class FileCache {
   static constexpr std::size_t kShards = 8;
   struct Shard {
     mutable std::mutex mutex;
-    std::list<CachedFile*> used;  // most recent first
-    std::size_t count = 0;
-    std::size_t idle_from = 0;  // how many of `used`, from its end, were there at the last sweep
+    std::list<CachedFile*> used;  // the open ones, most recently used first
   };
   Shard& shard_of(const CachedFile* file);
+
   const std::size_t open_max_per_shard_;
   io::Disk& disk_;
   std::array<Shard, kShards> shards_;

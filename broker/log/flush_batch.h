@@ -7,43 +7,32 @@
 #include <string>
 #include <vector>
 
-#include "common/base/bytes.h"
+#include "broker/log/upkeep.h"
 #include "common/base/ids.h"
 #include "common/io/disk.h"
 
 namespace broker {
 
 struct FlushBatch {
-  // A whole file to write beside the log: an index, a producer snapshot, the epoch checkpoint.
-  struct SideFile {
-    std::string path;
-    base::Bytes content;
-    bool replace = false;  // through a temporary file and a rename; else rewritten in place
+  struct Data {
+    base::Offset segment;
+    std::uint64_t size = 0;  // that is durable once the file is synced
+    std::shared_ptr<io::File> file;
   };
-
   std::string directory;
-  bool sync_directory = false;  // names were added since the last flush
-  std::vector<std::shared_ptr<io::File>> data;
-  std::vector<SideFile> side_files;
-  // Once everything above is done the log is durable up to here (exclusive) ...
+  bool sync_directory = false;  // a segment was created since the last flush
+  std::uint64_t names_version = 0;
+  std::vector<Data> data;
+  // Once everything above is done the log is durable up to here (exclusive), unless it was
+  // truncated meanwhile.
   base::Offset end{0};
-  // ... unless the log was truncated meanwhile: tells the log so.
   std::uint64_t truncations = 0;
-  // Segments sealed by the side files, by base offset; the newest index checkpoint.
-  std::vector<base::Offset> sealed;
-  bool epochs_written = false;
-  std::uint64_t epochs_version = 0;
-  base::Offset checkpoint{-1};
+  // To run afterwards, when nobody waits for it; may be null.
+  std::shared_ptr<Upkeep> upkeep;
 
-  bool nothing_to_sync() const { return data.empty() && side_files.empty() && !sync_directory; }
-  // Blocks. First write(), then sync() or a sync_filesystem() that covers many batches. A full
-  // disk while writing a side file is not a failure: sealed and checkpoint are cleared instead, and
-  // the data is still synced.
-  io::IoResult<void> write(io::Disk& disk);
-  io::IoResult<void> sync(io::Disk& disk);
-
- private:
-  std::vector<std::shared_ptr<io::File>> written_;
+  bool nothing_to_sync() const { return data.empty() && !sync_directory; }
+  // Blocks; or one sync_filesystem() does the same for many batches.
+  io::IoResult<void> sync(io::Disk& disk) const;
 };
 
 }  // namespace broker

@@ -3,8 +3,9 @@
 // synced file by file, many by one sync of the file system. A failed sync takes the directory out
 // of service (LogHealth), fails everybody who waits, and is never retried.
 //
-// Thread-safe. Blocking work runs through the home executor's blocking(); see
-// docs/decisions/0006-flush.md for the figures behind the constants.
+// Thread-safe; may be called with a partition's lock held, and calls partitions without its own.
+// Blocking work runs through the home executor's blocking(); docs/decisions/0006-flush.md has the
+// figures behind the constants.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "broker/log/flush_batch.h"
@@ -32,12 +35,13 @@ class Flushable {
   // Log::take_unflushed() under the partition's lock. Every append before the request is in it.
   virtual FlushBatch take_unflushed() = 0;
   // Once for every take_unflushed(). On success: Log::mark_flushed() under the lock, then wake who
-  // waits (post to their executors). On failure nothing of the batch may be called durable.
+  // waits (post to their executors). On failure nothing of the batch may be called durable. Also
+  // called, with an empty batch, for a request that came after a failure.
   virtual void flushed(const FlushBatch& batch, const io::IoResult<void>& result) = 0;
 };
 
 struct FlusherOptions {
-  // From this many dirty partitions on, one sync_filesystem() replaces syncing file by file.
+  // From this many dirty files on, one sync_filesystem() replaces syncing file by file.
   std::size_t whole_filesystem_from = 40;
   // Bounds of schedule(): moldau.durability=interval.
   base::Duration interval = std::chrono::milliseconds(100);
@@ -49,6 +53,7 @@ struct FlusherStats {
   std::atomic<std::uint64_t> rounds{0};
   std::atomic<std::uint64_t> partitions{0};
   std::atomic<std::uint64_t> whole_filesystem_rounds{0};
+  std::atomic<std::uint64_t> upkeeps{0};
   std::atomic<std::uint64_t> failures{0};
 };
 
@@ -56,33 +61,41 @@ class Flusher {
  public:
   using Options = FlusherOptions;
   using Stats = FlusherStats;
-  // `path` lies on the directory's file system. `home` must outlive the flusher, and stop() must
-  // have returned before the flusher is destroyed.
+  // `path` lies on the directory's file system. `home` must outlive the flusher. After the first
+  // request, stop() must have called back before the flusher is destroyed.
   Flusher(io::Disk& disk, std::string path, LogHealth& health, io::Executor& home,
           Options options = {});
   ~Flusher();
 
   // Asks for everything appended so far to be made durable. Requests of the same partition that
-  // are still waiting for their round are one. After a failure, flushed() is answered with it.
+  // are still waiting for their round are one.
   void request_sync(std::shared_ptr<Flushable> partition);
   // Asks for the same within Options::interval, or sooner once interval_bytes have been appended
   // since. `appended_bytes` is what this call's append added.
   void schedule(std::shared_ptr<Flushable> partition, std::uint64_t appended_bytes);
   const Stats& stats() const { return stats_; }
-  // Home thread. Serves the requests that wait, refuses later ones with ECANCELED; `done` runs on
-  // the home executor when the last round has ended.
+  // Home thread. Serves what was requested or scheduled; `done` runs on the home executor when the
+  // last round and its upkeep have ended. From then on requests are dropped: nobody may wait any
+  // more.
   void stop(std::move_only_function<void()> done);
 
  private:
+  using Partitions = std::vector<std::shared_ptr<Flushable>>;
   struct Scheduled {
     std::shared_ptr<Flushable> partition;
     std::uint64_t bytes = 0;
   };
-  void start_round_locked(std::unique_lock<std::mutex>& lock);
+  void wake();        // any thread, without the lock
   void run_rounds();  // worker thread
-  void run_round(std::vector<std::shared_ptr<Flushable>> partitions);
-  void arm_timer();    // home thread
-  void on_interval();  // home thread
+  void run_round(const Partitions& partitions);
+  void sync_round(std::vector<FlushBatch>& batches, std::vector<io::IoResult<void>>& results);
+  void run_upkeep();  // worker thread
+  bool start_worker_locked();
+  bool is_over_locked() const { return stopped_ && workers_ == 0; }
+  void refuse(const std::shared_ptr<Flushable>& partition);
+  void arm_timer();     // home thread
+  void on_interval();   // home thread
+  void worker_ended();  // home thread
 
   io::Disk& disk_;
   const std::string path_;
@@ -92,11 +105,15 @@ class Flusher {
   Stats stats_;
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Flushable>> waiting_;
-  std::vector<Scheduled> scheduled_;
-  bool running_ = false;
-  bool stopped_ = false;
+  Partitions waiting_;
+  std::unordered_set<Flushable*> waiting_set_;
+  std::unordered_map<Flushable*, Scheduled> scheduled_;
+  std::vector<std::shared_ptr<Upkeep>> upkeeps_;
+  bool rounds_running_ = false;
+  bool upkeep_running_ = false;
   bool timer_wanted_ = false;
+  bool stopped_ = false;
+  std::size_t workers_ = 0;  // calls of blocking() whose second half has not run
   std::move_only_function<void()> on_stopped_;
   base::Timer timer_;  // home thread
 };

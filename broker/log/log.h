@@ -23,10 +23,12 @@
 #include "broker/log/epoch_cache.h"
 #include "broker/log/file_cache.h"
 #include "broker/log/flush_batch.h"
+#include "broker/log/index_search.h"
 #include "broker/log/log_config.h"
 #include "broker/log/log_health.h"
 #include "broker/log/offset_lookup.h"
 #include "broker/log/recent_batches.h"
+#include "broker/log/segment.h"
 #include "broker/producer/aborted.h"
 #include "broker/producer/producer_states.h"
 #include "common/base/bytes.h"
@@ -36,10 +38,9 @@
 #include "common/base/uuid.h"
 #include "common/io/disk.h"
 #include "common/io/net.h"
+#include "common/record/batch_view.h"
 
 namespace broker {
-
-class Segment;
 
 // What logs of one directory share. All of it outlives them.
 struct LogServices {
@@ -57,6 +58,8 @@ struct OpenHints {
   bool clean_shutdown = false;
   base::Offset log_start{0};
   base::WallMs now = 0;
+  // The file system was synced after the process before ended: what is read is on the medium.
+  bool synced = false;
   // Open even if bytes below the recovery point turn out damaged (they are cut off, with all
   // behind them). Otherwise such a log is not opened: EBADMSG.
   bool tolerate_loss = false;
@@ -124,7 +127,7 @@ class Log {
   Log& operator=(const Log&) = delete;
 
   // Ends a log whose process ends cleanly: writes indexes and producer snapshot, syncs all. Blocks.
-  // Nothing may be called afterwards but accessors.
+  // Nothing may be called afterwards but accessors. No flush of it is under way.
   io::IoResult<void> close();
 
   // Appends batches that were validated (record/validate.h; sequences with producers().check()),
@@ -155,7 +158,7 @@ class Log {
   // Everything below is on the medium, exclusive.
   base::Offset durable_end() const { return durable_end_; }
   // For the checkpoint: recovery needs to look at nothing below.
-  base::Offset recovery_point() const;
+  base::Offset recovery_point();
   std::uint64_t size_bytes() const;
   std::size_t segment_count() const { return segments_.size(); }
   const std::string& directory() const { return directory_; }
@@ -168,7 +171,7 @@ class Log {
   // Where the log should start for retention by time and size, never above `upper_bound` (the high
   // watermark); start_offset() when nothing is due. Rolls when everything is due. May read the last
   // entry of one time index for each segment that is due.
-  base::Offset retention_start(base::WallMs now, base::Offset upper_bound);
+  io::IoResult<base::Offset> retention_start(base::WallMs now, base::Offset upper_bound);
   // The log starts at `offset` from now on (DeleteRecords, retention, a follower's leader); never
   // moves back. ERANGE: above end_offset().
   io::IoResult<void> advance_start(base::Offset offset);
@@ -179,9 +182,9 @@ class Log {
 
   // Follower truncation: nothing at or above `offset` remains. Before this, the owner has made a
   // recovery point at or below `offset` durable. Blocks (it waits for the medium).
-  io::IoResult<void> truncate_to(base::Offset offset);
+  io::IoResult<void> truncate_to(base::Offset offset, base::WallMs now);
   // Drops everything; the next record gets `offset`. The owner has made recovery point 0 durable.
-  io::IoResult<void> truncate_fully_and_start_at(base::Offset offset);
+  io::IoResult<void> truncate_fully_and_start_at(base::Offset offset, base::WallMs now);
 
   const EpochCache& epochs() const { return epochs_; }
   // The owner became leader in `leader_epoch`, or learnt of an epoch: it starts at the log's end.
@@ -207,35 +210,77 @@ class Log {
   friend class Recovery;
   Log(const LogServices& services, std::string directory, const LogConfig& config);
 
-  struct Pending;  // one segment's share of an append
-  io::IoResult<AppendResult> append_parsed(std::span<const base::BytesView> batches,
-                                           base::WallMs now);
-  bool must_roll(const Segment& segment, std::uint64_t pending_bytes, std::uint64_t size,
-                 base::Offset last_offset, base::WallMs max_timestamp, base::WallMs now) const;
-  io::IoResult<std::shared_ptr<Segment>> new_segment(base::Offset base_offset, base::WallMs now);
+  // One segment's share of an append: batches [first, end) of it, written in one piece.
+  struct Share;
+  struct Append;
+  io::IoResult<void> may_append() const;
+  io::IoResult<AppendResult> append_stamped(std::span<const base::BytesView> batches,
+                                            base::WallMs now);
+  io::IoResult<void> write_shares(Append& append, base::WallMs now);
+  io::IoResult<void> write_share(Append& append, Share& share, std::size_t end);
+  void take_back(Append& append);
+  void settle(Append& append, base::WallMs now);
+  bool must_roll(const Segment& segment, const record::BatchView& batch, base::WallMs now) const;
+  std::int64_t jitter_ms(const Segment& segment) const;
+  io::IoResult<void> ensure_file(Segment& segment);
+  std::shared_ptr<Segment> make_segment(base::Offset base_offset, base::WallMs now) const;
+  void reserve_ahead(Segment& segment, io::File& file);
   io::IoError fail(io::IoError error);
+
   std::size_t index_of(base::Offset offset) const;
+  base::Offset end_of(std::size_t index) const;
+  Segment& active() { return *segments_.back(); }
   const Segment& active() const { return *segments_.back(); }
-  io::IoResult<LogSlice> read_segment(const Segment& segment, const ReadSpec& spec,
-                                      base::Offset segment_end);
-  io::IoResult<void> reload_producers(base::Offset end, base::WallMs now);
+  io::IoResult<Found<BatchPlace>> find_batch(std::size_t index, base::Offset offset,
+                                             Wait wait) const;
+  io::IoResult<std::optional<std::uint64_t>> position_of(std::size_t index, base::Offset bound,
+                                                         Wait wait, LogSlice& slice) const;
+
+  io::IoResult<base::WallMs> largest_timestamp(Segment& segment) const;
+  io::IoResult<base::Offset> start_by_time(base::WallMs now, base::Offset upper_bound) const;
+  base::Offset start_by_size(base::Offset from, base::Offset upper_bound) const;
+  void roll_in_memory(base::WallMs now);
+
+  io::IoResult<void> remove_newest_segment();
+  io::IoResult<void> cut_active(base::Offset offset);
+  io::IoResult<void> cut_indexes(Segment& segment, base::Offset end);
+  io::IoResult<void> remove_snapshots_above(base::Offset offset);
+  io::IoResult<void> load_active_state(Segment& segment);
+  io::IoResult<void> write_epochs();
+  io::IoResult<void> truncated(io::IoResult<void> result);
+  // Producers as of `end_`: the newest snapshot at or below `missing_from` that reads, then the
+  // batches behind it. Aborted transactions that end at or above `missing_from` are added to their
+  // segments' indexes.
+  io::IoResult<void> rebuild_producers(base::Offset missing_from, base::WallMs now);
+  io::IoResult<base::Offset> load_newest_snapshot(base::Offset limit, base::WallMs now);
+  io::IoResult<void> replay(std::size_t index, base::Offset from, base::Offset missing_from,
+                            base::WallMs now);
+
+  bool upkeep_due() const;
+  std::shared_ptr<Upkeep> make_upkeep(bool closing);
+  void add_indexes(Upkeep& upkeep, const std::shared_ptr<Segment>& segment, bool sealing) const;
+  void collect_upkeep();
 
   const LogServices services_;
   const std::string directory_;
   LogConfig config_;
   std::optional<base::Uuid> topic_id_;
   std::vector<std::shared_ptr<Segment>> segments_;  // by base offset, never empty; last is active
+  std::vector<base::Offset> snapshots_;             // producer snapshots on disk, rising
   base::Offset start_{0};
   base::Offset durable_start_{0};
   base::Offset end_{0};
   base::Offset durable_end_{0};
   EpochCache epochs_;
-  std::uint64_t epochs_version_ = 0;  // grows with each change; written_ follows
-  std::uint64_t epochs_written_ = 0;
+  std::uint64_t epochs_version_ = 0;  // grows with each change
+  std::uint64_t epochs_written_ = 0;  // the version that is in the file
+  std::optional<base::Offset> epochs_unsaved_from_;
   ProducerStates producers_;
   RecentBatches recent_;
+  std::vector<base::BytesView> parts_;  // of the write under way: kept for its memory
+  std::shared_ptr<Upkeep> upkeep_;      // handed out, its end not seen yet
   std::optional<io::IoError> failed_;
-  bool names_dirty_ = false;
+  bool names_dirty_ = false;  // a segment's file was created since the last flush
   std::uint64_t names_version_ = 0;
   std::uint64_t truncations_ = 0;
   bool closed_ = false;

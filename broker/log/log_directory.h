@@ -7,12 +7,8 @@
 // before any partition is opened, so a crash while recovering is a crash.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +16,7 @@
 #include "broker/log/log.h"
 #include "broker/log/log_config.h"
 #include "broker/log/log_health.h"
+#include "broker/log/offset_checkpoint.h"
 #include "broker/log/partition_name.h"
 #include "common/base/diag.h"
 #include "common/base/ids.h"
@@ -34,38 +31,6 @@ struct DirectoryIdentity {
   std::string cluster_id;
   base::BrokerId node_id;
   base::Uuid directory_id;
-};
-
-// A file of one offset per partition (Kafka's offset checkpoint, version 0).
-class OffsetCheckpoint {
- public:
-  using Offsets = std::map<PartitionName, base::Offset>;
-  OffsetCheckpoint(io::Disk& disk, std::string path);
-  // Missing is empty. EBADMSG: malformed.
-  io::IoResult<void> load();
-  std::optional<base::Offset> get(const PartitionName& name) const;
-  // Any thread, does not block.
-  void set(const PartitionName& name, base::Offset offset);
-  void erase(const PartitionName& name);
-  // Durably replaces the file when anything changed since the last write. Concurrent calls are one
-  // write where they can be. Blocks.
-  io::IoResult<void> write();
-  // The file on disk names the partition.
-  bool on_disk(const PartitionName& name) const;
-  Offsets all() const;
-
-  static std::string encode(const Offsets& offsets);
-  static std::optional<Offsets> parse(std::string_view text);
-
- private:
-  io::Disk& disk_;
-  const std::string path_;
-  std::mutex write_mutex_;  // one writer; held over the write
-  mutable std::mutex mutex_;
-  Offsets offsets_;
-  std::set<PartitionName> on_disk_;
-  std::uint64_t version_ = 0;
-  std::uint64_t written_ = 0;
 };
 
 class LogDirectory {
@@ -137,6 +102,7 @@ class LogDirectory {
   io::IoResult<void> load_identity(const std::string& cluster_id, base::BrokerId node_id,
                                    base::Random& random);
   io::IoResult<void> take_clean_marker();
+  io::IoResult<void> load_checkpoints();
   io::IoResult<void> remove_leftovers();
   io::IoResult<void> write_checkpoint(OffsetCheckpoint& checkpoint);
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "broker/log/index_tail.h"
 #include "common/base/ids.h"
 #include "common/base/time.h"
 #include "common/io/error.h"
@@ -24,23 +25,30 @@ struct TimestampedOffset {
 
 class OffsetLookup {
  public:
+  // Decompressed size of one batch, at most; a batch that is larger is not looked into: EMSGSIZE.
+  static constexpr std::size_t kBatchBytesMax = 256 << 20;
+
   // Nothing: no such record. EBADMSG: the batch that would hold it does not parse.
   io::IoResult<std::optional<TimestampedOffset>> run() const;
 
  private:
   friend class Log;
-  // One segment to look into, from a position on, up to the end it had when the search was made.
+  // A segment to look into as it was when the search was made. What was only in memory then is
+  // copied; what is in files does not change any more.
   struct Part {
     std::shared_ptr<const Segment> segment;
     std::uint64_t size = 0;
-    std::optional<base::WallMs> largest;  // known for segments that were written by this process
-    std::uint64_t position = 0;           // where to begin; from the index for the active segment
-    bool positioned = false;
+    std::optional<TimeEntry> largest;
+    IndexTail<TimeEntry> times;
+    IndexTail<OffsetEntry> offsets;
   };
-  io::IoResult<std::optional<TimestampedOffset>> search_timestamp() const;
-  io::IoResult<std::optional<TimestampedOffset>> search_max() const;
-  io::IoResult<std::optional<TimestampedOffset>> scan(const Part& part, std::uint64_t position,
-                                                      base::WallMs target) const;
+  void add(std::shared_ptr<const Segment> segment);
+  io::IoResult<std::optional<TimeEntry>> largest_of(const Part& part) const;
+  io::IoResult<std::uint64_t> position_before(const Part& part, base::WallMs timestamp) const;
+  io::IoResult<std::optional<TimestampedOffset>> first_at_or_above(base::WallMs timestamp) const;
+  io::IoResult<std::optional<TimestampedOffset>> scan(const Part& part,
+                                                      base::WallMs timestamp) const;
+  io::IoResult<base::WallMs> largest_below_end(const Part& part) const;
 
   bool max_ = false;
   base::WallMs timestamp_ = 0;

@@ -24,8 +24,6 @@ class RecentBatches {
   // Batches come in order of offset and position.
   void add(const Place& place);
   void clear();
-  // Frees the memory as well.
-  void release();
   // Forgets batches that reach to `end` or beyond.
   void truncate(base::Offset end);
 

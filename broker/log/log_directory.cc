@@ -1,0 +1,280 @@
+#include "broker/log/log_directory.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "broker/log/full_disk.h"
+#include "broker/log/partition_metadata.h"
+#include "broker/log/text_lines.h"
+
+namespace broker {
+
+namespace {
+
+constexpr std::string_view kCleanMarker = "/.kafka_cleanshutdown";
+constexpr std::string_view kIdentity = "/meta.properties";
+constexpr std::string_view kDeleted = "-delete";
+
+std::string encode_identity(const DirectoryIdentity& identity) {
+  return "#\nversion=1\ncluster.id=" + identity.cluster_id +
+         "\nnode.id=" + std::to_string(identity.node_id.value()) +
+         "\ndirectory.id=" + identity.directory_id.to_string() + "\n";
+}
+
+// Java properties, as far as Kafka writes them here: no escapes but '\:' and '\='.
+std::optional<DirectoryIdentity> parse_identity(std::string_view text) {
+  DirectoryIdentity identity;
+  bool version = false;
+  bool node = false;
+  TextLines lines(text);
+  while (auto line = lines.next()) {
+    if (line->ends_with('\r')) line->remove_suffix(1);
+    if (line->empty() || line->front() == '#' || line->front() == '!') continue;
+    const auto equals = line->find('=');
+    if (equals == std::string_view::npos) return std::nullopt;
+    const std::string_view key = line->substr(0, equals);
+    std::string value(line->substr(equals + 1));
+    std::erase(value, '\\');
+    if (key == "version") {
+      version = value == "1";
+    } else if (key == "cluster.id") {
+      identity.cluster_id = value;
+    } else if (key == "node.id") {
+      const auto number = parse_number<std::int32_t>(value);
+      if (!number) return std::nullopt;
+      identity.node_id = base::BrokerId(*number);
+      node = true;
+    } else if (key == "directory.id") {
+      const auto id = base::Uuid::parse(value);
+      if (!id) return std::nullopt;
+      identity.directory_id = *id;
+    }
+  }
+  if (!version || !node || identity.cluster_id.empty()) return std::nullopt;
+  return identity;
+}
+
+std::string hex(std::uint64_t value) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += kHex[(value >> shift) & 15];
+  return text;
+}
+
+}  // namespace
+
+LogDirectory::LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, Options options)
+    : disk_(disk),
+      path_(std::move(path)),
+      diag_(diag),
+      files_(disk, options.open_files_max),
+      recovery_points_(disk, path_ + "/recovery-point-offset-checkpoint"),
+      starts_(disk, path_ + "/log-start-offset-checkpoint"),
+      high_watermarks_(disk, path_ + "/replication-offset-checkpoint") {}
+
+LogDirectory::~LogDirectory() = default;
+
+LogServices LogDirectory::services() { return {disk_, files_, health_, diag_}; }
+
+io::IoResult<std::unique_ptr<LogDirectory>> LogDirectory::open(io::Disk& disk, std::string path,
+                                                               const std::string& cluster_id,
+                                                               base::BrokerId node_id,
+                                                               base::Random& random,
+                                                               base::Diag& diag, Options options) {
+  if (auto made = disk.make_directories(path); !made) return std::unexpected(made.error());
+  std::unique_ptr<LogDirectory> directory(new LogDirectory(disk, std::move(path), diag, options));
+  auto lock = disk.lock(directory->path_);
+  if (!lock) return std::unexpected(lock.error());
+  directory->lock_ = std::move(*lock);
+  if (auto done = directory->load_identity(cluster_id, node_id, random); !done) {
+    return std::unexpected(done.error());
+  }
+  if (auto done = directory->take_clean_marker(); !done) return std::unexpected(done.error());
+  if (auto done = directory->load_checkpoints(); !done) return std::unexpected(done.error());
+  if (auto done = directory->remove_leftovers(); !done) return std::unexpected(done.error());
+  return directory;
+}
+
+io::IoResult<void> LogDirectory::load_identity(const std::string& cluster_id,
+                                               base::BrokerId node_id, base::Random& random) {
+  const std::string path = path_ + std::string(kIdentity);
+  auto text = disk_.read_file(path);
+  if (!text && text.error().code != ENOENT) return std::unexpected(text.error());
+  if (!text) {
+    identity_ = {cluster_id, node_id, base::Uuid::random(random)};
+    return disk_.replace_file(path, encode_identity(identity_));
+  }
+  auto identity = parse_identity(*text);
+  if (!identity) return io::io_failure(EBADMSG, path + ": not a Kafka meta.properties, version 1");
+  if (identity->cluster_id != cluster_id) {
+    return io::io_failure(EINVAL, path + ": the directory belongs to cluster " +
+                                      identity->cluster_id + ", not " + cluster_id);
+  }
+  if (identity->node_id != node_id) {
+    return io::io_failure(EINVAL, path + ": the directory belongs to node " +
+                                      std::to_string(identity->node_id.value()) + ", not " +
+                                      std::to_string(node_id.value()));
+  }
+  identity_ = std::move(*identity);
+  if (!identity_.directory_id.is_zero()) return {};
+  identity_.directory_id = base::Uuid::random(random);
+  return disk_.replace_file(path, encode_identity(identity_));
+}
+
+// After an unclean end everything that is still in the page cache goes to the medium first: what
+// recovery reads is then what a crash would leave.
+io::IoResult<void> LogDirectory::take_clean_marker() {
+  const std::string path = path_ + std::string(kCleanMarker);
+  was_clean_ = disk_.exists(path);
+  if (!was_clean_) return disk_.sync_filesystem(path_);
+  if (auto removed = disk_.remove(path); !removed) return removed;
+  return disk_.sync_directory(path_);
+}
+
+io::IoResult<void> LogDirectory::load_checkpoints() {
+  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
+    if (auto loaded = checkpoint->load(); !loaded) return loaded;
+  }
+  return {};
+}
+
+io::IoResult<void> LogDirectory::remove_leftovers() {
+  auto entries = disk_.list(path_);
+  if (!entries) return std::unexpected(entries.error());
+  for (const io::DirectoryEntry& entry : *entries) {
+    if (!entry.is_directory || !entry.name.ends_with(kDeleted)) continue;
+    if (auto removed = disk_.remove_all(path_ + "/" + entry.name); !removed) return removed;
+  }
+  // Offsets of partitions that are gone must not be taken for those of a new one.
+  std::set<PartitionName> there;
+  for (const io::DirectoryEntry& entry : *entries) {
+    const auto name = PartitionName::parse(entry.name);
+    if (entry.is_directory && name) there.insert(*name);
+  }
+  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
+    for (const auto& [name, offset] : checkpoint->all()) {
+      if (!there.contains(name)) checkpoint->erase(name);
+    }
+  }
+  return {};
+}
+
+io::IoResult<std::vector<LogDirectory::Found>> LogDirectory::partitions() const {
+  auto entries = disk_.list(path_);
+  if (!entries) return std::unexpected(entries.error());
+  std::vector<Found> found;
+  for (const io::DirectoryEntry& entry : *entries) {
+    auto name = PartitionName::parse(entry.name);
+    if (!entry.is_directory || !name) continue;
+    Found partition{std::move(*name), std::nullopt};
+    if (auto text = disk_.read_file(path_ + "/" + entry.name + "/partition.metadata")) {
+      partition.topic_id = parse_partition_metadata(*text);
+    }
+    found.push_back(std::move(partition));
+  }
+  std::ranges::sort(found, {}, &Found::name);
+  return found;
+}
+
+io::IoResult<Log::Opened> LogDirectory::open_partition(const PartitionName& name,
+                                                       const LogConfig& config, base::WallMs now,
+                                                       bool tolerate_loss) {
+  const OpenHints hints{.recovery_point = recovery_points_.get(name).value_or(base::Offset(0)),
+                        .clean_shutdown = was_clean_,
+                        .log_start = starts_.get(name).value_or(base::Offset(0)),
+                        .now = now,
+                        .synced = true,
+                        .tolerate_loss = tolerate_loss};
+  return Log::open(services(), partition_path(name), config, hints);
+}
+
+io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const PartitionName& name,
+                                                                  const base::Uuid& topic_id,
+                                                                  const LogConfig& config,
+                                                                  base::WallMs now) {
+  if (health_.failed()) return std::unexpected(*health_.reason());
+  const std::string path = partition_path(name);
+  if (disk_.exists(path)) return io::io_failure(EEXIST, path + ": the partition exists");
+  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
+    checkpoint->erase(name);
+    if (!checkpoint->on_disk(name)) continue;
+    if (auto wrote = write_checkpoint(*checkpoint); !wrote) return std::unexpected(wrote.error());
+  }
+  if (auto made = disk_.make_directories(path); !made) return std::unexpected(made.error());
+  const std::string metadata = path + "/partition.metadata";
+  auto wrote = disk_.replace_file(metadata, encode_partition_metadata(topic_id));
+  if (wrote) wrote = disk_.sync_directory(path_);
+  if (!wrote) {
+    (void)disk_.remove_all(path);
+    return std::unexpected(wrote.error());
+  }
+  auto opened = Log::open(services(), path, config, {.clean_shutdown = true, .now = now});
+  if (!opened) return std::unexpected(opened.error());
+  return std::move(opened->log);
+}
+
+io::IoResult<std::string> LogDirectory::delete_partition(const PartitionName& name,
+                                                         base::Random& random) {
+  const std::string suffix = "-" + std::to_string(name.partition) + "." + hex(random.next()) +
+                             hex(random.next()) + std::string(kDeleted);
+  // As long as a file name may be.
+  const std::string to = path_ + "/" + name.topic.substr(0, 255 - suffix.size()) + suffix;
+  if (auto renamed = disk_.rename(partition_path(name), to); !renamed) {
+    return std::unexpected(renamed.error());
+  }
+  if (auto synced = disk_.sync_directory(path_); !synced) {
+    health_.fail(synced.error());
+    return std::unexpected(synced.error());
+  }
+  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
+    checkpoint->erase(name);
+  }
+  return to;
+}
+
+void LogDirectory::note_recovery_point(const PartitionName& name, base::Offset offset) {
+  recovery_points_.set(name, offset);
+}
+void LogDirectory::note_start(const PartitionName& name, base::Offset offset) {
+  starts_.set(name, offset);
+}
+void LogDirectory::note_high_watermark(const PartitionName& name, base::Offset offset) {
+  high_watermarks_.set(name, offset);
+}
+std::optional<base::Offset> LogDirectory::start_of(const PartitionName& name) const {
+  return starts_.get(name);
+}
+std::optional<base::Offset> LogDirectory::recovery_point_of(const PartitionName& name) const {
+  return recovery_points_.get(name);
+}
+std::optional<base::Offset> LogDirectory::high_watermark_of(const PartitionName& name) const {
+  return high_watermarks_.get(name);
+}
+
+io::IoResult<void> LogDirectory::write_checkpoint(OffsetCheckpoint& checkpoint) {
+  if (health_.failed()) return std::unexpected(*health_.reason());
+  auto wrote = checkpoint.write();
+  if (!wrote && !is_full_disk(wrote.error())) health_.fail(wrote.error());
+  return wrote;
+}
+
+io::IoResult<void> LogDirectory::write_starts() { return write_checkpoint(starts_); }
+io::IoResult<void> LogDirectory::write_recovery_points() {
+  return write_checkpoint(recovery_points_);
+}
+io::IoResult<void> LogDirectory::write_high_watermarks() {
+  return write_checkpoint(high_watermarks_);
+}
+
+io::IoResult<void> LogDirectory::close_clean(base::BrokerEpoch broker_epoch) {
+  for (OffsetCheckpoint* checkpoint : {&starts_, &high_watermarks_, &recovery_points_}) {
+    if (auto wrote = write_checkpoint(*checkpoint); !wrote) return wrote;
+  }
+  if (health_.failed()) return std::unexpected(*health_.reason());
+  return disk_.replace_file(
+      path_ + std::string(kCleanMarker),
+      "{\"version\":0,\"brokerEpoch\":" + std::to_string(broker_epoch.value()) + "}");
+}
+
+}  // namespace broker

@@ -1,0 +1,73 @@
+// Producer state of a log from its files: the newest snapshot that reads, then what was written
+// since.
+#include <algorithm>
+#include <cerrno>
+
+#include "broker/log/batch_scanner.h"
+#include "broker/log/log.h"
+
+namespace broker {
+
+// Of those at or below `limit`. Returns the offset that the producers stand at.
+io::IoResult<base::Offset> Log::load_newest_snapshot(base::Offset limit, base::WallMs now) {
+  for (auto it = snapshots_.rbegin(); it != snapshots_.rend(); ++it) {
+    if (*it > limit) continue;
+    const std::string path = segment_path(directory_, *it, ".snapshot");
+    auto text = services_.disk.read_file(path);
+    if (!text && text.error().code != ENOENT) return std::unexpected(text.error());
+    if (!text) continue;
+    auto loaded = producers_.load_snapshot(base::as_bytes(*text), *it, now);
+    if (loaded) return *it;
+    services_.diag.warn("log", "a producer snapshot does not read",
+                        {{"path", path}, {"why", loaded.error()}});
+  }
+  const base::Offset first = segments_.front()->base();
+  producers_.reset(first);
+  return first;
+}
+
+io::IoResult<void> Log::rebuild_producers(base::Offset missing_from, base::WallMs now) {
+  auto from = load_newest_snapshot(std::min(missing_from, end_), now);
+  if (!from) return std::unexpected(from.error());
+  for (std::size_t i = index_of(*from); i < segments_.size(); ++i) {
+    if (auto done = replay(i, *from, missing_from, now); !done) return done;
+  }
+  producers_.advance_end_offset(end_);
+  producers_.on_log_start(start_);
+  return {};
+}
+
+io::IoResult<void> Log::replay(std::size_t index, base::Offset from, base::Offset missing_from,
+                               base::WallMs now) {
+  Segment& segment = *segments_[index];
+  // A rolled segment that is not sealed yet still owes the snapshot at its end.
+  const bool owes = index > 0 && !segments_[index - 1]->sealed && segment.base() >= from &&
+                    std::ranges::find(snapshots_, segment.base()) == snapshots_.end();
+  if (owes) {
+    producers_.advance_end_offset(segment.base());
+    segment.snapshot = producers_.encode_snapshot();
+  }
+  if (segment.size == 0 || end_of(index) <= from) return {};
+  auto found = locate(segment, segment.size, from, Wait::kMayBlock);
+  if (!found) return std::unexpected(found.error());
+  if (!found->value) return {};
+  auto file = segment.file();
+  if (!file) return std::unexpected(file.error());
+  BatchScanner scanner(**file, found->value->position, segment.size);
+  while (true) {
+    auto item = scanner.next();
+    if (!item) return std::unexpected(item.error());
+    if (!*item) break;
+    const record::BatchView& batch = (*item)->view;
+    if (batch.base_offset() < from) continue;
+    auto completed = producers_.apply(batch, now);
+    if (completed && completed->aborted && !segment.sealed &&
+        completed->last_offset >= missing_from) {
+      segment.add_aborted(completed->index_entry());
+    }
+  }
+  if (scanner.why().empty()) return {};
+  return io::io_failure(EBADMSG, segment.path(".log") + ": " + scanner.why());
+}
+
+}  // namespace broker
