@@ -15,7 +15,9 @@ inline constexpr std::int64_t kMsPerHour = 3'600'000;
 
 std::span<const Def> topic_defs();
 std::span<const Def> effective_broker_defs();
+std::span<const Def> effective_broker_log_defs();
 std::span<const Def> inert_broker_defs();
+std::span<const Def> inert_broker_group_defs();
 std::span<const Def> group_defs();
 
 // Checks that no range expresses (Allowed::check).
