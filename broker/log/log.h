@@ -171,7 +171,7 @@ class Log {
   // Where the log should start for retention by time and size, never above `upper_bound` (the high
   // watermark); start_offset() when nothing is due. Rolls when everything is due. May read the last
   // entry of one time index for each segment that is due.
-  io::IoResult<base::Offset> retention_start(base::WallMs now, base::Offset upper_bound);
+  base::Offset retention_start(base::WallMs now, base::Offset upper_bound);
   // The log starts at `offset` from now on (DeleteRecords, retention, a follower's leader); never
   // moves back. ERANGE: above end_offset().
   io::IoResult<void> advance_start(base::Offset offset);

@@ -52,10 +52,14 @@ base::Offset Log::start_by_size(base::Offset from, base::Offset upper_bound) con
   return start;
 }
 
-io::IoResult<base::Offset> Log::retention_start(base::WallMs now, base::Offset upper_bound) {
+base::Offset Log::retention_start(base::WallMs now, base::Offset upper_bound) {
   if (!config_.deletes) return start_;
   auto by_time = start_by_time(now, upper_bound);
-  if (!by_time) return by_time;
+  if (!by_time) {
+    services_.diag.error("log", "retention cannot tell how old records are",
+                         {{"log", directory_}, {"error", by_time.error().what}});
+    return start_;
+  }
   const base::Offset start = start_by_size(*by_time, upper_bound);
   if (start == end_ && start > start_ && active().size > 0) roll_in_memory(now);
   return start;

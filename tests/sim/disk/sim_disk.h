@@ -9,11 +9,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -27,14 +24,18 @@ struct DiskFaults {
   // fails has written a random part of itself.
   std::optional<std::uint64_t> fail_operation;
   int fail_code = 5;  // EIO
-  // Fails the nth sync (file, directory or file system) from now on; unsynced data of the file is
-  // then lost at the next crash, as the page cache has dropped it.
+  // Fails the sync (of a file, directory or file system) with this number, counted by
+  // SimDisk::syncs(); unsynced data of the file is then lost at the next crash, as the page cache
+  // has dropped it, whatever is synced later.
   std::optional<std::uint64_t> fail_sync;
   // Bytes that fit; writes beyond it fail with ENOSPC, after a part of them may have been written.
   std::optional<std::uint64_t> capacity_bytes;
   // Syncs answer success and do nothing: a lying disk. For checking the checkers.
   bool lying_sync = false;
   bool lying_directory_sync = false;
+  // What no process has read or written since the last crash or kill is not in memory:
+  // read_cached_at() fails with EAGAIN until prefetch() or read_at().
+  bool cold_reads = false;
 };
 
 class SimDisk final : public io::Disk {
