@@ -70,8 +70,7 @@ class MetadataFollower {
   void register_broker();
   void subscribe();
   void on_message(const std::string& bytes);
-  void on_broken(const std::string& why);
-  void retry_later(std::function<void()> what);
+  void retry_later(const std::string& why);
   void advance(meta::ImagePtr next, const meta::Delta& delta);
 
   io::Executor& executor_;
