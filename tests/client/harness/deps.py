@@ -33,10 +33,10 @@ def digest(*paths):
 
 
 def call(*command, **options):
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, errors="replace", timeout=900, **options)
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                            timeout=900, **options)
     if result.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{result.stdout[-3000:]}")
+        raise RuntimeError(f"{' '.join(command)} failed:\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}")
     return result.stdout
 
 
