@@ -1,0 +1,65 @@
+// bench_load: the client of `./dev bench`. One subcommand is one load; the last line of its output
+// is a JSON object. tests/bench/run starts it.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "tests/bench/commands.h"
+
+namespace {
+
+void add_client_options(CLI::App* app, bench::ClientOptions& client) {
+  app->add_option("--bootstrap", client.bootstrap, "HOST:PORT of the broker")->required();
+  app->add_option("--topic", client.topic)->required();
+  app->add_option("--set", client.settings, "librdkafka's KEY=VALUE; may be repeated");
+  app->add_option("--pid", client.broker_pid, "the broker's process, to measure its CPU time");
+}
+
+void add_produce_options(CLI::App* app, bench::ProduceOptions& options) {
+  app->add_option("--records", options.records)->required();
+  app->add_option("--warm", options.warm_records, "records before the measurement");
+  app->add_option("--rate", options.rate, "records/s offered (default: as fast as they go)");
+  app->add_option("--size", options.record_size, "bytes of a record's value");
+  app->add_flag("--text", options.text, "text that compresses, instead of random bytes");
+  app->add_option("--seed", options.seed);
+}
+
+void add_consume_options(CLI::App* app, bench::ConsumeOptions& options) {
+  app->add_option("--records", options.records, "records in the topic")->required();
+  app->add_option("--partitions", options.partitions);
+  app->add_option("--warm-passes", options.warm_passes);
+  app->add_option("--passes", options.passes);
+}
+
+void add_open_loop_options(CLI::App* app, bench::OpenLoopOptions& options) {
+  app->add_option("--rate", options.rate, "records/s")->check(CLI::Range(1, 1'000'000));
+  app->add_option("--seconds", options.seconds);
+  app->add_option("--warm-seconds", options.warm_seconds);
+  app->add_option("--size", options.record_size, "bytes of a record's value");
+  app->add_option("--seed", options.seed);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("the load generator of ./dev bench");
+  app.require_subcommand(1);
+  bench::ClientOptions client;
+  bench::ProduceOptions produce_options;
+  bench::ConsumeOptions consume_options;
+  bench::OpenLoopOptions open_loop_options;
+  auto* produce = app.add_subcommand("produce", "a fixed volume, at an offered rate");
+  auto* consume = app.add_subcommand("consume", "a whole topic, several times");
+  auto* open_loop = app.add_subcommand("openloop", "latency on a fixed schedule");
+  for (auto* each : {produce, consume, open_loop}) add_client_options(each, client);
+  add_produce_options(produce, produce_options);
+  add_consume_options(consume, consume_options);
+  add_open_loop_options(open_loop, open_loop_options);
+  CLI11_PARSE(app, argc, argv);
+
+  nlohmann::json result;
+  if (produce->parsed()) result = bench::produce(client, produce_options);
+  if (consume->parsed()) result = bench::consume(client, consume_options);
+  if (open_loop->parsed()) result = bench::open_loop(client, open_loop_options);
+  std::printf("%s\n", result.dump().c_str());
+  return 0;
+}
