@@ -1,6 +1,52 @@
 #include "common/host/blocking_pool.h"
 
+#include <sched.h>
+#include <time.h>
+
+#include <chrono>
+
 namespace host {
+namespace {
+
+// Work that computes for longer than this (compaction, recovery) must not share the caller's CPU.
+constexpr std::chrono::nanoseconds kShortWork = std::chrono::milliseconds(2);
+
+std::chrono::nanoseconds thread_cpu_time() {
+  timespec at{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+  return std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
+}
+
+}  // namespace
+
+// Where a thread of the pool may run. Changed after work, off its critical path: it counts for the
+// next wake.
+class BlockingPool::Place {
+ public:
+  Place() { sched_getaffinity(0, sizeof anywhere_, &anywhere_); }
+
+  void follow(int cpu) {
+    const auto used = thread_cpu_time();
+    const bool was_long = used - used_ > kShortWork;
+    used_ = used;
+    const int wanted = was_long ? -1 : cpu;
+    if (wanted == cpu_) return;
+    cpu_ = wanted;
+    if (wanted < 0) {
+      sched_setaffinity(0, sizeof anywhere_, &anywhere_);
+      return;
+    }
+    cpu_set_t there;
+    CPU_ZERO(&there);
+    CPU_SET(static_cast<std::size_t>(wanted), &there);
+    sched_setaffinity(0, sizeof there, &there);  // a refusal costs only speed
+  }
+
+ private:
+  cpu_set_t anywhere_;
+  int cpu_ = -1;
+  std::chrono::nanoseconds used_ = thread_cpu_time();
+};
 
 BlockingPool::BlockingPool(Options options) : options_(options) {}
 
@@ -13,7 +59,7 @@ void BlockingPool::run(io::Executor::Work work) {
     if (stopping_) return;
     full = queue_.size() >= options_.queued_max;
     if (!full) {
-      queue_.push_back(std::move(work));
+      queue_.push_back({std::move(work), sched_getcpu()});
       if (queue_.size() > idle_ && threads_.size() < options_.threads_max) {
         threads_.emplace_back([this] { serve(); });
         return;
@@ -44,6 +90,7 @@ std::size_t BlockingPool::thread_count() const {
 }
 
 void BlockingPool::serve() {
+  Place place;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (queue_.empty()) {
@@ -52,11 +99,12 @@ void BlockingPool::serve() {
       --idle_;
       continue;
     }
-    auto work = std::move(queue_.front());
+    Item item = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    work();
-    work = nullptr;  // its captures go before the lock is taken
+    item.work();
+    item.work = nullptr;  // its captures go before the lock is taken
+    if (options_.follow_caller) place.follow(item.cpu);
     lock.lock();
   }
 }
