@@ -43,6 +43,7 @@ void Publisher::subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink,
                           const meta::Image& image, const raft::RaftLog& log) {
   const std::uint64_t id = next_id_++;
   sink->on_gone = [this, id] { sinks_.erase(id); };
+  sinks_.emplace(id, sink);  // before the first send, which may find it gone
   const raft::Index known(have);
   if (known > image.offset()) {
     diag_.error(
@@ -58,7 +59,6 @@ void Publisher::subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink,
     }
     pack(missing, [&](std::string message) { sink->send(std::move(message)); });
   }
-  sinks_.emplace(id, std::move(sink));
 }
 
 void Publisher::committed(std::vector<raft::Entry> entries) {

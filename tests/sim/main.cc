@@ -21,6 +21,8 @@ namespace {
 const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"raft3", [](sim::World& world) { sim::run_raft(world, 3); }},
     {"raft5", [](sim::World& world) { sim::run_raft(world, 5); }},
+    {"metadata", sim::run_metadata},
+    {"metadata-each-operation", sim::run_metadata_each_operation},
 };
 
 // For the signal handler.
