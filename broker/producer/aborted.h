@@ -1,5 +1,5 @@
 // Aborted transactions of a segment: entries of its .txnindex file, 34 bytes each, in the order of
-// the markers. Format of Apache Kafka; docs/log_format.md.
+// the markers. Format of Apache Kafka; docs/record_format.md.
 #pragma once
 
 #include <cstdint>

@@ -6,9 +6,9 @@
 // owner asks check() before it writes a batch that has a producer id, and calls apply() for each
 // batch that is in the log, in the order of offsets: after a write, and again in recovery.
 //
-// Semantics are those of Apache Kafka 4's producer state; docs/transactions.md. One difference:
-// idle time counts from when this process saw the producer, not from the timestamps that the
-// producer wrote, so that records with old timestamps do not cost a producer its state.
+// Semantics are those of Apache Kafka 4's producer state, with one difference: idle time counts
+// from when this process saw the producer, not from the timestamps that the producer wrote, so that
+// records with old timestamps do not cost a producer its state. Files: docs/record_format.md.
 #pragma once
 
 #include <array>

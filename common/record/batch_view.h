@@ -1,5 +1,5 @@
 // A record batch, format v2, seen over its bytes: the 61-byte header that brokers live by, and the
-// record section that they mostly pass on unread. Big-endian; layout in docs/log_format.md.
+// record section that they mostly pass on unread. Big-endian; layout in docs/record_format.md.
 //
 // A view owns nothing and is as cheap as a span; the bytes must outlive it. Nothing here throws,
 // allocates or trusts a length: parse() checks that the whole batch is inside the bytes.
