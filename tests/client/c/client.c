@@ -1,9 +1,11 @@
 // librdkafka as Debian ships it: the C API, older versions of the protocol. What a client has to do
 // and to print is in tests/client/README.md.
+#define _DEFAULT_SOURCE
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char* const kCodecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
 enum { kCodecCount = 5, kPartitions = 3, kTimeoutMs = 30000 };
@@ -96,11 +98,13 @@ static void delete_topic(rd_kafka_t* admin, rd_kafka_queue_t* queue) {
   rd_kafka_DeleteTopic_destroy(wanted);
 }
 
-static void check_retention(rd_kafka_t* admin, rd_kafka_queue_t* queue, const char* want) {
+// Returns whether retention.ms is what is wanted.
+static int retention_is(rd_kafka_t* admin, rd_kafka_queue_t* queue, const char* want) {
   rd_kafka_ConfigResource_t* resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
   rd_kafka_DescribeConfigs(admin, &resource, 1, NULL, queue);
   rd_kafka_event_t* event = answer(queue, "describing configs");
-  size_t n, entries, found = 0;
+  size_t n, entries;
+  int found = 0, same = 0;
   const rd_kafka_ConfigResource_t** resources =
       rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
   check(n == 1 && !rd_kafka_ConfigResource_error(resources[0]), "describing configs", "an error");
@@ -108,16 +112,16 @@ static void check_retention(rd_kafka_t* admin, rd_kafka_queue_t* queue, const ch
   for (size_t i = 0; i < entries; i++) {
     if (strcmp(rd_kafka_ConfigEntry_name(list[i]), "retention.ms") != 0) continue;
     found = 1;
-    check(strcmp(rd_kafka_ConfigEntry_value(list[i]), want) == 0, "retention.ms",
-          rd_kafka_ConfigEntry_value(list[i]));
+    same = strcmp(rd_kafka_ConfigEntry_value(list[i]), want) == 0;
   }
   check(found, "describing configs", "no retention.ms");
   rd_kafka_event_destroy(event);
   rd_kafka_ConfigResource_destroy(resource);
+  return same;
 }
 
 static void configs(rd_kafka_t* admin, rd_kafka_queue_t* queue) {
-  check_retention(admin, queue, "3600000");
+  check(retention_is(admin, queue, "3600000"), "configs", "retention.ms as created");
   rd_kafka_ConfigResource_t* resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
   rd_kafka_ConfigResource_set_config(resource, "retention.ms", "7200000");
   rd_kafka_AlterConfigs(admin, &resource, 1, NULL, queue);
@@ -128,7 +132,9 @@ static void configs(rd_kafka_t* admin, rd_kafka_queue_t* queue) {
   check(n == 1 && !rd_kafka_ConfigResource_error(resources[0]), "altering configs", "an error");
   rd_kafka_event_destroy(event);
   rd_kafka_ConfigResource_destroy(resource);
-  check_retention(admin, queue, "7200000");
+  // Kafka answers before its brokers have applied a change.
+  for (int i = 0; i < 50 && !retention_is(admin, queue, "7200000"); i++) usleep(100000);
+  check(retention_is(admin, queue, "7200000"), "configs", "retention.ms as altered");
   done("configs");
 }
 

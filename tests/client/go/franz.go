@@ -133,7 +133,7 @@ func franzConfigs(ctx context.Context, admin *kadm.Client, j job) {
 	must(err, "altering configs")
 	_, err = responses.On(j.topic, nil)
 	must(err, "altering configs")
-	check(value() == "7200000", "retention.ms is %s", value())
+	eventually(value, "7200000")
 	done("configs")
 }
 

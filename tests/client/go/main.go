@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 )
 
 type job struct {
@@ -50,6 +51,14 @@ func check(ok bool, format string, args ...any) {
 		fmt.Printf("error\t"+format+"\n", args...)
 		os.Exit(1)
 	}
+}
+
+// Kafka answers before its brokers have applied a change.
+func eventually(read func() string, want string) {
+	for i := 0; i < 50 && read() != want; i++ {
+		time.Sleep(100 * time.Millisecond)
+	}
+	check(read() == want, "got %s, want %s", read(), want)
 }
 
 func main() {

@@ -158,11 +158,7 @@ func saramaRest(j job) {
 	check(retention() == "3600000", "retention.ms was %s", retention())
 	must(admin.IncrementalAlterConfig(sarama.TopicResource, j.topic, map[string]sarama.IncrementalAlterConfigsEntry{
 		"retention.ms": {Operation: sarama.IncrementalAlterConfigsOperationDelete}}, false), "altering configs")
-	// Kafka answers before its brokers have applied the change.
-	for i := 0; i < 50 && retention() != "604800000"; i++ {
-		time.Sleep(100 * time.Millisecond)
-	}
-	check(retention() == "604800000", "retention.ms is %s", retention())
+	eventually(retention, "604800000")
 	done("configs")
 
 	offsets, err := admin.ListConsumerGroupOffsets(j.group, map[string][]int32{j.topic: {0, 1, 2}})

@@ -155,6 +155,10 @@ public class Client {
             new AlterConfigOp(new ConfigEntry("retention.ms", "7200000"), AlterConfigOp.OpType.SET),
             new AlterConfigOp(new ConfigEntry("cleanup.policy", "compact"), AlterConfigOp.OpType.APPEND)))).all().get();
         var after = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+        for (int i = 0; i < 50 && !after.get("retention.ms").value().equals("7200000"); i++) {
+            Thread.sleep(100);  // Kafka answers before its brokers have applied a change
+            after = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+        }
         check(after.get("retention.ms").value().equals("7200000"), "retention.ms as altered");
         List<String> policies = Arrays.asList(after.get("cleanup.policy").value().split(","));
         check(policies.contains("compact") && policies.contains("delete"), "cleanup.policy is " + policies);

@@ -15,6 +15,12 @@ export function check (ok, what) {
   if (!ok) throw new Error(what)
 }
 
+// Kafka answers before its brokers have applied a change.
+export async function eventually (read, want, what) {
+  for (let i = 0; i < 50 && await read() !== want; i++) await new Promise(resolve => setTimeout(resolve, 100))
+  check(await read() === want, what)
+}
+
 // Runs the program `first` or `rest` as the command line says; any error ends it.
 export function main (programs) {
   const [phase, bootstrap, topic, group, count] = process.argv.slice(2)

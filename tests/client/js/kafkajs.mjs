@@ -2,7 +2,7 @@
 import zlib from 'node:zlib'
 import kafkajs from 'kafkajs'
 import { lz4Compress, lz4Decompress, snappyCompress, snappyDecompress } from '@platformatic/wasm-utils'
-import { check, codecs, committed, done, key, main, read, value } from './common.mjs'
+import { check, codecs, committed, done, eventually, key, main, read, value } from './common.mjs'
 
 const { Kafka, CompressionCodecs, CompressionTypes, ConfigResourceTypes, logLevel } = kafkajs
 const codec = (compress, decompress) => () => ({
@@ -94,7 +94,7 @@ async function rest (job) {
     }
     check(await retention() === '3600000', 'retention.ms as created')
     await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries: [{ name: 'retention.ms', value: '7200000' }] }] })
-    check(await retention() === '7200000', 'retention.ms as altered')
+    await eventually(retention, '7200000', 'retention.ms as altered')
     done('configs')
     const offsets = await admin.fetchTopicOffsets(job.topic)
     check(offsets.reduce((sum, o) => sum + Number(o.high), 0) === total, `ends ${JSON.stringify(offsets)}`)

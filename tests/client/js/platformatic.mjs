@@ -3,7 +3,7 @@ import {
   Admin, ConfigResourceTypes, Consumer, IncrementalAlterConfigOperationTypes, ListOffsetTimestamps, MessagesStreamFallbackModes,
   MessagesStreamModes, Producer, stringDeserializers, stringSerializers
 } from '@platformatic/kafka'
-import { check, codecs, committed, done, key, main, read, value } from './common.mjs'
+import { check, codecs, committed, done, eventually, key, main, read, value } from './common.mjs'
 
 const options = job => ({ clientId: 'platformatic', bootstrapBrokers: [job.bootstrap], retries: 3 })
 
@@ -74,7 +74,7 @@ async function configs (admin, job) {
   await admin.incrementalAlterConfigs({
     resources: [{ ...resource, configs: [{ name: 'retention.ms', configOperation: IncrementalAlterConfigOperationTypes.SET, value: '7200000' }] }]
   })
-  check(await retention() === '7200000', 'retention.ms as altered')
+  await eventually(retention, '7200000', 'retention.ms as altered')
   done('configs')
 }
 

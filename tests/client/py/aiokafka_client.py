@@ -79,6 +79,10 @@ async def configs(admin, job):
         return {entry[0]: entry[1] for entry in answers[0].resources[0][4]}["retention.ms"]
     check(await retention() == "3600000", "retention.ms as created")
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, job.topic, configs={"retention.ms": "7200000"})])
+    for _ in range(50):  # Kafka answers before its brokers have applied a change
+        if await retention() == "7200000":
+            break
+        await asyncio.sleep(0.1)
     check(await retention() == "7200000", "retention.ms as altered")
     done("configs")
 

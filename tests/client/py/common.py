@@ -1,6 +1,7 @@
 """What the Python clients share. What a client has to do and to print is in tests/client/README.md."""
 
 import sys
+import time
 from collections import namedtuple
 
 Job = namedtuple("Job", "bootstrap topic group count")
@@ -35,6 +36,15 @@ def committed(partition, offset):
 def check(ok, what):
     if not ok:
         raise AssertionError(what)
+
+
+def eventually(read, want, what):
+    """Kafka answers before its brokers have applied a change."""
+    for _ in range(50):
+        if read() == want:
+            return
+        time.sleep(0.1)
+    check(False, f"{what}: {read()}, not {want}")
 
 
 def job():

@@ -5,7 +5,7 @@ from confluent_kafka import (Consumer, ConsumerGroupTopicPartitions, KafkaExcept
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
 
-from common import CODECS, check, committed, done, headers, job, key, read, value
+from common import CODECS, check, committed, done, eventually, headers, job, key, read, value
 
 
 def first(job):
@@ -73,7 +73,7 @@ def configs(admin, job):
     check(retention() == "3600000", "retention.ms as created")
     wait(admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, job.topic, incremental_configs=[
         ConfigEntry("retention.ms", "7200000", incremental_operation=AlterConfigOpType.SET)])]))
-    check(retention() == "7200000", "retention.ms as altered")
+    eventually(retention, "7200000", "retention.ms as altered")
     done("configs")
 
 

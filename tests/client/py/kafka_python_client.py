@@ -4,7 +4,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, OffsetSpec
 from kafka.structs import OffsetAndMetadata
 
-from common import CODECS, check, committed, done, headers, job, key, read, value
+from common import CODECS, check, committed, done, eventually, headers, job, key, read, value
 
 
 def first(job):
@@ -75,7 +75,7 @@ def configs(admin, job):
         return list(found.values())[0][job.topic]["retention.ms"]["value"]
     check(retention() == "3600000", f"retention.ms as created: {retention()}")
     admin.alter_configs([ConfigResource("TOPIC", job.topic, configs={"retention.ms": "7200000"})])
-    check(retention() == "7200000", f"retention.ms as altered: {retention()}")
+    eventually(retention, "7200000", "retention.ms as altered")
     done("configs")
 
 
