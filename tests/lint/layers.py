@@ -16,7 +16,9 @@ SYSTEM_FREE_KINDS = ("shell", "tests")  # may call the operating system
 
 def read_layers(path):
     layers = []
-    for line in open(path, encoding="utf-8"):
+    with open(path, encoding="utf-8") as file:
+        lines = file.readlines()
+    for line in lines:
         line = line.split("#")[0].strip()
         if not line:
             continue
@@ -112,6 +114,6 @@ def check(root, files):
     problems = []
     for path in files:
         if path.endswith((".h", ".cc", ".c")):
-            text = open(os.path.join(root, path), encoding="utf-8").read()
-            problems += check_file(path, text, layers)
+            with open(os.path.join(root, path), encoding="utf-8") as file:
+                problems += check_file(path, file.read(), layers)
     yield "layers: every #include is allowed", problems

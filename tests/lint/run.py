@@ -37,7 +37,8 @@ def check_scripts(root, files):
     problems = []
     for path in files:
         if path.endswith(".py"):
-            text = open(os.path.join(root, path), encoding="utf-8").read()
+            with open(os.path.join(root, path), encoding="utf-8") as file:
+                text = file.read()
             try:
                 compile(text, path, "exec")
             except SyntaxError as error:
@@ -52,10 +53,15 @@ def check_scripts(root, files):
     yield "scripts: Python and bash parse", problems
 
 
+def check_self(root, files):
+    result = subprocess.run([sys.executable, os.path.join(root, "tests/lint/lint_test.py")], capture_output=True, text=True)
+    yield "lint: its rules catch what they should", result.stderr.splitlines() if result.returncode else []
+
+
 def main():
     files, word = tracked(), sys.argv[1] if len(sys.argv) > 1 else ""
     passed = failed = skipped = 0
-    for check in (layers.check, tidy.check, check_format, check_scripts, headers.check):
+    for check in (check_self, layers.check, tidy.check, check_format, check_scripts, headers.check):
         for name, problems in check(ROOT, files):
             if word not in name:
                 continue

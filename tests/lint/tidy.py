@@ -58,8 +58,7 @@ def measure(root, files):
 
 def read_ratchet(root):
     marks = {}
-    path = os.path.join(root, RATCHET)
-    for line in open(path, encoding="utf-8") if os.path.exists(path) else []:
+    for line in read(root, RATCHET).splitlines() if os.path.exists(os.path.join(root, RATCHET)) else []:
         parts = line.split("#")[0].split()
         if len(parts) == 3:
             marks[parts[0], parts[1]] = int(parts[2])
