@@ -10,7 +10,7 @@
 namespace broker {
 namespace {
 
-constexpr base::Duration kRegisterTimeout = std::chrono::seconds(10);
+constexpr base::Duration kRegisterTimeout = std::chrono::seconds(2);
 constexpr base::Duration kRetryFirst = std::chrono::milliseconds(5);
 constexpr base::Duration kRetryMost = std::chrono::seconds(1);
 

@@ -498,6 +498,7 @@ class MetadataRun {
     rpc_.faults.lost_percent = 0;
     controller_.disk.faults = {};
     controller_.crash(true);
+    controller_.disk.stop_at(std::nullopt);
     controller_.start();
     for (auto& each : brokers_) {
       if (!each->up()) each->start();
@@ -515,7 +516,17 @@ class MetadataRun {
         },
         seconds(10));
     if (world_.failed()) return;
-    if (!settled) return world_.fail(Verdict::kNoProgress, "no metadata 10 s after all healed");
+    if (!settled) {
+      std::string why = "10 s after all healed the controller is ";
+      why += controller_.started()
+                 ? "at " + std::to_string(controller_.controller().image()->offset().value())
+                 : std::string("not there");
+      for (auto& each : brokers_) {
+        why += ", broker " + std::to_string(each->id) + (each->ready ? " at " : " not ready at ") +
+               std::to_string(each->follower->image()->offset().value());
+      }
+      return world_.fail(Verdict::kNoProgress, why);
+    }
     const std::string broken = expected_.broken_by(*controller_.controller().image());
     if (!broken.empty()) return world_.fail(Verdict::kIncorrect, broken);
     std::uint64_t acknowledged = 0;
