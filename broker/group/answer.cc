@@ -4,6 +4,7 @@
 
 #include "broker/group/group_coordinator.h"
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace broker::group {
 namespace {
@@ -72,7 +73,9 @@ void GroupCoordinator::answer(Token token, Response response, Turn& turn) {
 
 void GroupCoordinator::answer_after(AppendNumber number, Token token, Response response,
                                     Turn& turn) {
-  if (number <= committed_) return answer(token, std::move(response), turn);
+  if (number <= committed_ || MUTANT("group-answers-before-commit")) {
+    return answer(token, std::move(response), turn);
+  }
   Parked parked{.after = number, .reply = {.token = token, .response = std::move(response)}};
   // Mostly the newest append, so mostly the end.
   auto at = std::ranges::upper_bound(parked_, number, {}, &Parked::after);

@@ -136,6 +136,10 @@ Member& Group::rename_member(std::string_view old_id, const std::string& new_id)
   Member& member = node.mapped();
   CHECK(member.instance_id && !member.awaiting_join && !member.awaiting_sync);
   if (is_leader(old_id)) leader = new_id;
+  if (auto pending = pending_sync.find(old_id); pending != pending_sync.end()) {
+    pending_sync.erase(pending);
+    pending_sync.insert(new_id);
+  }
   static_members[*member.instance_id] = new_id;
   member.id = new_id;
   node.key() = new_id;

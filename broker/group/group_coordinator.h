@@ -282,7 +282,7 @@ class GroupCoordinator {
   void answer_replaced(Group& group, Member& member, const Joining& joining,
                        const std::optional<std::string>& old_leader, Turn& turn);
   void update_member(Group& group, Member& member, Joining& joining, Turn& turn);
-  std::string new_member_id(std::string_view prefix);
+  std::string new_member_id(const Group& group, std::string_view prefix);
   wire::JoinGroupResponse current_generation(const Group& group, const Member& member) const;
 
   // rebalance.cc

@@ -147,9 +147,12 @@ void GroupCoordinator::turn_away(Group& group, const std::string& member_id, Tur
   maybe_complete_join(group, turn);
 }
 
-std::string GroupCoordinator::new_member_id(std::string_view prefix) {
-  std::string id(utf8_prefix(prefix, kIdBytesMax - kHexUuidSize - 1));
-  return id + "-" + hex_uuid(base::Uuid::random(random_));
+std::string GroupCoordinator::new_member_id(const Group& group, std::string_view prefix) {
+  const std::string stem(utf8_prefix(prefix, kIdBytesMax - kHexUuidSize - 1));
+  for (;;) {
+    std::string id = stem + "-" + hex_uuid(base::Uuid::random(random_));
+    if (!group.members.contains(id) && !group.pending_join.contains(id)) return id;
+  }
 }
 
 void GroupCoordinator::join_new(Group& group, Joining& joining, Turn& turn) {
@@ -159,9 +162,9 @@ void GroupCoordinator::join_new(Group& group, Joining& joining, Turn& turn) {
     if (existing != group.static_members.end()) {
       return replace_static(group, joining, std::string(existing->second), turn);
     }
-    return add_and_rebalance(group, joining, new_member_id(*instance_id), turn);
+    return add_and_rebalance(group, joining, new_member_id(group, *instance_id), turn);
   }
-  std::string member_id = new_member_id(joining.call.client_id);
+  std::string member_id = new_member_id(group, joining.call.client_id);
   if (joining.call.version < kMemberIdRequiredSince) {
     return add_and_rebalance(group, joining, std::move(member_id), turn);
   }
@@ -243,7 +246,7 @@ void GroupCoordinator::replace_static(Group& group, Joining& joining, const std:
   answer_sync(old, {.error_code = ErrorCode::kFencedInstanceId}, turn);
   deadlines_.cancel({DeadlineKind::kSession, group.id, old_id});
   const std::optional<std::string> old_leader = group.leader;
-  Member& member = group.rename_member(old_id, new_member_id(*joining.instance_id()));
+  Member& member = group.rename_member(old_id, new_member_id(group, *joining.instance_id()));
   update_member(group, member, joining, turn);
   touch_session(group, member, turn.now);
   if (!group.is(GroupState::kStable)) {

@@ -298,6 +298,25 @@ TEST(Static, StaysThroughARebalanceItMisses) {
   EXPECT_EQ(bench.group("g")->state, GroupState::kEmpty);
 }
 
+// Goal: a static member that restarts between its JoinGroup and its SyncGroup is still expected to
+// sync, under its new id. Method: the leader has synced; the other restarts and falls silent.
+TEST(Static, RestartBeforeItsSyncIsStillAwaited) {
+  Bench bench(quick());
+  auto patient = join_static("i1");
+  patient.session_timeout_ms = 600'000;
+  const Token ta = bench.send(join_static("i0"), 5);
+  bench.send(patient, 5);
+  bench.pass(0ms);
+  const Join a = bench.answer<Join>(ta);
+  auto leader_sync = sync(a, "g");
+  leader_sync.group_instance_id = "i0";
+  bench.send(leader_sync, 5);
+  const auto back = bench.ask<Join>(patient, 9);
+  EXPECT_TRUE(bench.group("g")->pending_sync.contains(back.member_id));
+  bench.pass(60s);
+  EXPECT_FALSE(bench.group("g")->members.contains(back.member_id));
+}
+
 // Goal: an id that was given out belongs to a dynamic member.
 TEST(Static, PendingIdsAreForDynamicMembers) {
   Bench bench(quick());

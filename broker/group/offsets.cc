@@ -6,6 +6,7 @@
 #include "broker/group/partition_of.h"
 #include "broker/group/record_codec.h"
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace broker::group {
 
@@ -34,6 +35,7 @@ ErrorCode GroupCoordinator::check_commit(const Call& call, const CommitOffsets& 
     return ErrorCode::kUnknownMemberId;
   }
   const auto error = check_member(*group, request.member_id, request.instance_id);
+  if (MUTANT("group-takes-anybodys-commits")) return ErrorCode::kNone;
   if (error != ErrorCode::kNone) return error;
   if (request.generation != group->generation) return ErrorCode::kIllegalGeneration;
   if (group->is(GroupState::kCompletingRebalance)) return ErrorCode::kRebalanceInProgress;
@@ -97,6 +99,7 @@ void GroupCoordinator::handle(const Call& call, const CommitOffsets& request, Ou
 void GroupCoordinator::keep_session(Group& group, const CommitOffsets& request, Turn& turn) {
   if (request.generation < 0) return;
   const Member* member = group.find_member(request.member_id);
+  if (MUTANT("group-takes-anybodys-commits") && member == nullptr) return;
   CHECK(member != nullptr);
   touch_session(group, *member, turn.now);
 }

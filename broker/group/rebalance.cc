@@ -6,6 +6,7 @@
 #include "broker/group/group_coordinator.h"
 #include "broker/group/limits.h"
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace broker::group {
 
@@ -140,6 +141,7 @@ void GroupCoordinator::drop_assignments(Group& group, ErrorCode error, Turn& tur
 }
 
 void GroupCoordinator::touch_session(Group& group, const Member& member, base::Instant now) {
+  if (MUTANT("group-keeps-the-dead")) return;
   deadlines_.set({DeadlineKind::kSession, group.id, member.id}, now + member.session_timeout);
 }
 

@@ -4,6 +4,7 @@
 #include "broker/group/group_coordinator.h"
 #include "broker/group/record_codec.h"
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace broker::group {
 
@@ -33,7 +34,8 @@ ErrorCode check_sync(const Call& call, const wire::SyncGroupRequest& request, co
   if (group == nullptr) return ErrorCode::kUnknownMemberId;
   const auto error = check_member(*group, request.member_id, request.group_instance_id);
   if (error != ErrorCode::kNone) return error;
-  if (request.generation_id != group->generation) return ErrorCode::kIllegalGeneration;
+  const bool is_current = request.generation_id == group->generation;
+  if (!is_current && !MUTANT("group-syncs-old-generations")) return ErrorCode::kIllegalGeneration;
   if (differs(request.protocol_type, group->protocol_type) ||
       differs(request.protocol_name, group->protocol)) {
     return ErrorCode::kInconsistentGroupProtocol;

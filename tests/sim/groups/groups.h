@@ -1,0 +1,13 @@
+// A workload: one shard of the group coordinator over a log that loses what was not synced, and
+// consumers that join, leave, fall silent, restart and commit, over connections that delay and
+// break. Checked: one owner per partition and generation, acknowledged commits never go back, the
+// log replays to the live state, and after the faults every group becomes Stable with everybody.
+#pragma once
+
+#include "tests/sim/world.h"
+
+namespace sim {
+
+void run_groups(World& world);
+
+}  // namespace sim
