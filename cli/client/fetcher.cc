@@ -222,10 +222,12 @@ bool Fetcher::take_records(Topic& topic, Partition& partition,
 // What was there is gone (retention): goes on from the first record there is. An offset past the
 // end was never there: a mistake.
 void Fetcher::out_of_range(Topic& topic, Partition& partition) {
-  auto bounds = list_offsets(cluster_, topic.info,
-                             {{partition.index, kEarliest}, {partition.index, kLatest}}, false);
-  std::int64_t start = bounds[0].value_or(0);
-  std::int64_t end = bounds[1].value_or(0);
+  // Two questions: a broker refuses to be asked twice about a partition in one.
+  auto ask = [&](std::int64_t when) {
+    return list_offsets(cluster_, topic.info, {{partition.index, when}}, false)[0].value_or(0);
+  };
+  std::int64_t start = ask(kEarliest);
+  std::int64_t end = ask(kLatest);
   std::int64_t asked = partition.range.next;
   if (asked > end) {
     throw Failure(fmt::format("partition {}-{}: offset {} is past the end", topic.info.name,

@@ -7,14 +7,19 @@ namespace cli {
 Trouble refusal(std::string_view subject, wire::ErrorCode code,
                 const std::optional<std::string>& message) {
   using enum wire::ErrorCode;
-  std::string_view text =
-      message && !message->empty() ? std::string_view(*message) : wire::default_message(code);
+  bool told = message && !message->empty();
+  std::string_view text = told ? std::string_view(*message) : wire::default_message(code);
   while (text.ends_with('.')) text.remove_suffix(1);
   std::string name(wire::name(code));
   if (name == "UNKNOWN_ERROR_CODE") name = fmt::format("error {}", static_cast<int>(code));
   Trouble trouble;
-  trouble.what = text.empty() ? fmt::format("{}: {}", subject, name)
-                              : fmt::format("{}: {} ({})", subject, text, name);
+  if (code == kUnknownTopicOrPartition && !told) {
+    trouble.what = fmt::format("{} does not exist ({})", subject, name);
+  } else if (text.empty()) {
+    trouble.what = fmt::format("{}: {}", subject, name);
+  } else {
+    trouble.what = fmt::format("{}: {} ({})", subject, text, name);
+  }
   trouble.hint = hint_for(code);
   trouble.retriable = wire::retriable(code) && code != kUnknownTopicOrPartition;
   trouble.code = code;

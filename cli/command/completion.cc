@@ -44,7 +44,7 @@ OptionFacts facts_of(const CLI::Option& option) {
   for (const std::string& name : option.get_snames()) facts.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) facts.names.push_back("--" + name);
   facts.about = option.get_description();
-  facts.takes_value = option.get_type_size_max() > 0;
+  facts.takes_value = option.get_items_expected_max() > 0;
   facts.choices = choices_of(option);
   return facts;
 }
