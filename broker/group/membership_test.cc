@@ -304,7 +304,9 @@ TEST(Static, RestartBeforeItsSyncIsStillAwaited) {
   Bench bench(quick());
   auto patient = join_static("i1");
   patient.session_timeout_ms = 600'000;
-  const Token ta = bench.send(join_static("i0"), 5);
+  auto leader = join_static("i0");
+  leader.session_timeout_ms = 600'000;
+  const Token ta = bench.send(leader, 5);
   bench.send(patient, 5);
   bench.pass(0ms);
   const Join a = bench.answer<Join>(ta);
