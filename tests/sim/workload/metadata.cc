@@ -211,8 +211,12 @@ struct Expected {
     std::int32_t partitions = 0;   // acknowledged
   };
   std::map<std::string, Topic> topics;
-  std::int64_t default_value = 0;
-  std::int64_t default_value_tried = 0;
+  struct Value {
+    std::int64_t tried = 0;
+    std::int64_t kept = 0;  // acknowledged
+  };
+  std::map<std::string, Value>
+      defaults;  // by key: each client has its own, so its calls are in order
   std::map<std::int64_t, std::int64_t> id_blocks;  // first -> end
 
   // Empty when `image` keeps every promise.
@@ -229,10 +233,12 @@ struct Expected {
       const std::int64_t have = value == found->configs.end() ? 0 : std::stoll(value->second);
       if (have < topic.value || have > topic.value_tried) return "the config is lost of " + name;
     }
-    auto value = image.cluster_configs().find("x");
-    const std::int64_t have =
-        value == image.cluster_configs().end() ? 0 : std::stoll(value->second);
-    if (have < default_value || have > default_value_tried) return "the default config is lost";
+    for (const auto& [key, value] : defaults) {
+      auto found = image.cluster_configs().find(key);
+      const std::int64_t have =
+          found == image.cluster_configs().end() ? 0 : std::stoll(found->second);
+      if (have < value.kept || have > value.tried) return "the default config is lost: " + key;
+    }
     if (!id_blocks.empty() && image.next_producer_id() < id_blocks.rbegin()->second) {
       return "producer ids would be handed out again";
     }
@@ -349,7 +355,7 @@ class Admin {
                                      : proto::CONFIG_RESOURCE_TOPIC);
     resource->set_name(topic);
     auto* config = resource->add_configs();
-    config->set_key("x");
+    config->set_key(key);
     config->set_value(std::to_string(value));
     from_.client->incremental_alter_configs(
         request, kCallTimeout, *from_.executor,
