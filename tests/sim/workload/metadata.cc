@@ -345,9 +345,10 @@ class Admin {
   }
 
   void set_config(const std::string& topic) {
+    const std::string key = topic.empty() ? name_ : "x";
     auto& tried =
-        topic.empty() ? expected_.default_value_tried : expected_.topics[topic].value_tried;
-    auto& kept = topic.empty() ? expected_.default_value : expected_.topics[topic].value;
+        topic.empty() ? expected_.defaults[key].tried : expected_.topics[topic].value_tried;
+    auto& kept = topic.empty() ? expected_.defaults[key].kept : expected_.topics[topic].value;
     const std::int64_t value = ++tried;
     proto::IncrementalAlterConfigsRequest request;
     auto* resource = request.add_resources();
