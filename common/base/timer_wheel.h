@@ -1,6 +1,8 @@
-// Timers for one thread: an intrusive hashed wheel (Varghese & Lauck 1987), O(1) to set and cancel.
-// Ticks are one millisecond; a deadline further away than one turn waits out the turns. Pure: the
-// owner tells the time. The wheel does not own timers; a Timer cancels itself when destroyed.
+// Timers for one thread: an intrusive hierarchical wheel (Varghese & Lauck 1987), O(1) to set and
+// cancel. Ticks are one millisecond. Timers of the current block of 4,096 ticks have a slot per
+// tick; later ones a slot per block, and are spread when their block begins: so a thread that waits
+// for next_deadline() is not woken for timers that are far away. Pure: the owner tells the time.
+// The wheel does not own timers; a Timer cancels itself when destroyed.
 #pragma once
 
 #include <array>
@@ -36,6 +38,7 @@ class Timer {
   Timer* next_ = nullptr;
   std::uint64_t tick_ = 0;
   Instant deadline_{};
+  bool is_near_ = false;
 };
 
 class TimerWheel {
@@ -56,18 +59,34 @@ class TimerWheel {
 
  private:
   friend class Timer;
-  static constexpr std::size_t kSlots = 4096;
+  static constexpr std::size_t kTicksPerBlock = 4096;
+  static constexpr std::size_t kFarBlocks = 512;  // 35 minutes; later ones share the slots
+
   struct List {
     Timer* first = nullptr;
     Timer* last = nullptr;
   };
-  void link(List& list, Timer& timer);
+  template <std::size_t kSlots>
+  struct Ring {
+    std::array<List, kSlots> slots;
+    std::array<std::uint64_t, kSlots / 64> occupied{};
+
+    void append(std::size_t slot, Timer& timer);
+    void unlink(std::size_t slot, Timer& timer);
+    // Steps from `slot` to the next occupied one, itself included, around the ring; kSlots if none.
+    std::size_t steps_to_occupied(std::size_t slot) const;
+  };
+  void place(Timer& timer);
   void unlink(Timer& timer);
+  void spread();  // the timers of the current block, from the far ring into the near one
+  void fire_slot(std::size_t slot, std::size_t& fired);
   static std::uint64_t tick_of(Instant at);  // rounds up
 
-  std::array<List, kSlots> slots_;
-  std::array<std::uint64_t, kSlots / 64> occupied_{};
+  Ring<kTicksPerBlock> near_;  // by tick; only of block_
+  Ring<kFarBlocks> far_;       // by block; only of later blocks
   std::uint64_t current_ = 0;  // every tick below it has fired
+  std::uint64_t block_ = 0;    // the last block that was spread
+  std::size_t near_size_ = 0;
   std::size_t size_ = 0;
 };
 
