@@ -1,15 +1,34 @@
 #include "common/host/reactor_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
-#include <latch>
 
 #include "common/base/check.h"
 
 namespace host {
 
+namespace {
+
+// The CPUs that this process may use.
+std::vector<int> allowed_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+}  // namespace
+
 ReactorPool::ReactorPool(Options options) : blocking_(options.blocking) {
   CHECK(options.reactors > 0);
+  const auto cpus = allowed_cpus();
   for (std::size_t i = 0; i < options.reactors; ++i) {
+    if (options.pin && !cpus.empty()) options.reactor.cpu = cpus[i % cpus.size()];
     reactors_.push_back(std::make_unique<Reactor>(blocking_, options.reactor));
   }
 }

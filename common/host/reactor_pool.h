@@ -17,6 +17,8 @@ class ReactorPool {
   struct Options {
     std::size_t reactors = 1;
     ReactorOptions reactor;
+    // One CPU per reactor, for machines that run nothing else.
+    bool pin = false;
     BlockingPool::Options blocking;
   };
   explicit ReactorPool(Options options);

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -15,6 +18,7 @@
 #include "common/host/posix_disk.h"
 #include "common/host/reactor_pool.h"
 #include "common/host/receive_buffer.h"
+#include "common/host/signals.h"
 #include "common/host/socket_client_test.h"
 
 namespace host {
@@ -494,6 +498,44 @@ TEST(ReactorPool, SpreadsConnections) {
   EXPECT_EQ(pool[1].connection_count(), 5u);
   pool.stop();
   for (const auto& client : clients) EXPECT_TRUE(client->ended());
+}
+
+// Goal: a signal is an event of the reactor, and a peer that is gone does not kill the process.
+// Method: a child process that signals itself and writes to a broken pipe; its exit code.
+TEST(Signals, ArriveOnTheReactor) {
+  const pid_t child = fork();
+  if (child == 0) {
+    block_signals();
+    ReactorThread server;
+    std::promise<int> number;
+    Signals signals(server.reactor, [&](int signal) { number.set_value(signal); });
+    server.start();
+    int ends[2];
+    if (pipe(ends) != 0) _exit(1);
+    close(ends[0]);
+    if (write(ends[1], "x", 1) != -1 || errno != EPIPE) _exit(2);
+    kill(getpid(), SIGTERM);
+    if (number.get_future().get() != SIGTERM) _exit(3);
+    server.stop();
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// Goal: pinned reactors work, even where pinning is refused. Method: a pool of three on whatever
+// CPUs there are.
+TEST(ReactorPool, MayPinItsReactors) {
+  ReactorPool pool({.reactors = 3, .pin = true});
+  const auto address = pool.listen({"127.0.0.1", 0}, [&](std::size_t) { return frames(echo); });
+  pool.start();
+  for (int i = 0; i < 3; ++i) {
+    SocketClient client(*address);
+    client.send(frame("x"));
+    EXPECT_EQ(client.receive(5), frame("x"));
+  }
 }
 
 }  // namespace

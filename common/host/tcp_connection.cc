@@ -193,12 +193,12 @@ void TcpConnection::hand_over() {
   if (wanted_ > reactor_.options.frame_bytes_max ||
       bytes.size() - consumed > reactor_.options.frame_bytes_max) {
     input_.drop(reactor_.receive_pool);
-    end("frame longer than " + std::to_string(reactor_.options.frame_bytes_max) + " bytes");
+    refuse("frame longer than " + std::to_string(reactor_.options.frame_bytes_max) + " bytes");
     return;
   }
   if (input_.keep(reactor_.receive_pool, consumed, wanted_) == ReceiveBuffer::Kept::kOverLimit) {
-    end("no receive memory left: " + std::to_string(reactor_.receive_pool.held_bytes()) +
-        " bytes are held by incomplete frames");
+    refuse("no receive memory left: " + std::to_string(reactor_.receive_pool.held_bytes()) +
+           " bytes are held by incomplete frames");
   }
 }
 
@@ -228,6 +228,13 @@ void TcpConnection::end(std::string error) {
   state_ = State::kEnding;
   error_ = std::move(error);
   reactor_.mark_ending(*this);
+}
+
+// Ended for what the peer did: the log says who.
+void TcpConnection::refuse(std::string why) {
+  reactor_.log(base::Diag::Level::kWarn, "connection closed",
+               {{"peer", peer_.to_string()}, {"why", why}});
+  end(std::move(why));
 }
 
 // Unread input would make close() a reset, which may overtake what was just sent.

@@ -66,6 +66,7 @@ class TcpConnection final : public io::Connection, public EventSource {
   void settle_flushing();
   void settle_events();
   void end(std::string error);
+  void refuse(std::string why);
   void discard_received();
 
   ReactorCore& reactor_;
