@@ -1,5 +1,5 @@
 // Seam: byte streams. Callbacks, not coroutines: the hot path runs to completion within one wake.
-// All calls and callbacks of a connection happen on the executor that owns it. Real: host/asio_net;
+// All calls and callbacks of a connection happen on the executor that owns it. Real: host/reactor;
 // simulated with delay, loss of connection and slow readers: tests/sim/sim_net.
 #pragma once
 
