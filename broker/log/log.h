@@ -104,6 +104,7 @@ struct LogSlice {
 // Files to remove once nobody can need them any more; see take_removals().
 struct Removal {
   std::string directory;
+  std::vector<Upkeep::SideFile> snapshots;  // of producers: what goes with the files must be kept
   std::vector<std::pair<std::string, std::string>> renames;  // from, to (*.deleted)
   std::vector<std::string> files;                            // their names after that
 
@@ -180,8 +181,9 @@ class Log {
   // Takes segments wholly below the durable start out of the log and says which files to remove.
   Removal take_removals();
 
-  // Follower truncation: nothing at or above `offset` remains. Before this, the owner has made a
-  // recovery point at or below `offset` durable. Blocks (it waits for the medium).
+  // Follower truncation: nothing at or above `offset` remains, nor a batch that reaches there; if
+  // that batch also holds the start, the log starts over at its start. Before this, the owner has
+  // made a recovery point at or below `offset` durable. Blocks (it waits for the medium).
   io::IoResult<void> truncate_to(base::Offset offset, base::WallMs now);
   // Drops everything; the next record gets `offset`. The owner has made recovery point 0 durable.
   io::IoResult<void> truncate_fully_and_start_at(base::Offset offset, base::WallMs now);
@@ -241,6 +243,7 @@ class Log {
   base::Offset start_by_size(base::Offset from, base::Offset upper_bound) const;
   void roll_in_memory(base::WallMs now);
 
+  io::IoResult<bool> cut_straddles_start(base::Offset offset) const;
   io::IoResult<void> remove_newest_segment();
   io::IoResult<void> cut_active(base::Offset offset);
   io::IoResult<void> cut_indexes(Segment& segment, base::Offset end);

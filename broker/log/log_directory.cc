@@ -171,10 +171,23 @@ io::IoResult<std::vector<LogDirectory::Found>> LogDirectory::partitions() const 
     if (auto text = disk_.read_file(path_ + "/" + entry.name + "/partition.metadata")) {
       partition.topic_id = parse_partition_metadata(*text);
     }
+    if (!partition.topic_id) {
+      auto has = has_segments(path_ + "/" + entry.name);
+      if (!has) return std::unexpected(has.error());
+      if (!*has) continue;
+    }
     found.push_back(std::move(partition));
   }
   std::ranges::sort(found, {}, &Found::name);
   return found;
+}
+
+io::IoResult<bool> LogDirectory::has_segments(const std::string& partition_path) const {
+  auto entries = disk_.list(partition_path);
+  if (!entries) return std::unexpected(entries.error());
+  return std::ranges::any_of(*entries, [](const io::DirectoryEntry& entry) {
+    return entry.name.ends_with(".log") || entry.name.ends_with(".log.swap");
+  });
 }
 
 io::IoResult<Log::Opened> LogDirectory::open_partition(const PartitionName& name,
@@ -195,7 +208,13 @@ io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const Partitio
                                                                   base::WallMs now) {
   if (health_.failed()) return std::unexpected(*health_.reason());
   const std::string path = partition_path(name);
-  if (disk_.exists(path)) return io::io_failure(EEXIST, path + ": the partition exists");
+  if (disk_.exists(path)) {
+    auto has = has_segments(path);
+    if (!has) return std::unexpected(has.error());
+    if (*has) return io::io_failure(EEXIST, path + ": the partition exists");
+    // What a crash left of its creation.
+    if (auto removed = disk_.remove_all(path); !removed) return std::unexpected(removed.error());
+  }
   for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
     checkpoint->erase(name);
     if (!checkpoint->on_disk(name)) continue;

@@ -65,11 +65,11 @@ class LogDirectory {
   bool failed() const { return health_.failed(); }
   std::optional<io::IoError> failure() const { return health_.reason(); }
 
-  // Sorted by name.
+  // Sorted by name. Without what a crash left of a partition that was just being created.
   io::IoResult<std::vector<Found>> partitions() const;
   io::IoResult<Log::Opened> open_partition(const PartitionName& name, const LogConfig& config,
                                            base::WallMs now, bool tolerate_loss = false);
-  // A new, empty partition; durable when this returns. EEXIST: it is there already.
+  // A new, empty partition; durable when this returns. EEXIST: one with records is there already.
   io::IoResult<std::unique_ptr<Log>> create_partition(const PartitionName& name,
                                                       const base::Uuid& topic_id,
                                                       const LogConfig& config, base::WallMs now);
@@ -105,6 +105,7 @@ class LogDirectory {
   io::IoResult<void> load_checkpoints();
   io::IoResult<void> remove_leftovers();
   io::IoResult<void> write_checkpoint(OffsetCheckpoint& checkpoint);
+  io::IoResult<bool> has_segments(const std::string& partition_path) const;
 
   io::Disk& disk_;
   const std::string path_;

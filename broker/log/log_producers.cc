@@ -2,22 +2,37 @@
 // since.
 #include <algorithm>
 #include <cerrno>
+#include <map>
 
 #include "broker/log/batch_scanner.h"
 #include "broker/log/log.h"
 
 namespace broker {
 
-// Of those at or below `limit`. Returns the offset that the producers stand at.
+// The newest snapshot at or below `limit`, in a file or waiting to be written. Returns the offset
+// that the producers stand at.
 io::IoResult<base::Offset> Log::load_newest_snapshot(base::Offset limit, base::WallMs now) {
-  for (auto it = snapshots_.rbegin(); it != snapshots_.rend(); ++it) {
-    if (*it > limit) continue;
-    const std::string path = segment_path(directory_, *it, ".snapshot");
-    auto text = services_.disk.read_file(path);
-    if (!text && text.error().code != ENOENT) return std::unexpected(text.error());
-    if (!text) continue;
-    auto loaded = producers_.load_snapshot(base::as_bytes(*text), *it, now);
-    if (loaded) return *it;
+  std::map<base::Offset, const base::Bytes*> candidates;
+  for (const base::Offset offset : snapshots_) candidates[offset] = nullptr;
+  for (const auto& segment : segments_) {
+    if (segment->snapshot) candidates[segment->base()] = &*segment->snapshot;
+  }
+  for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
+    if (it->first > limit) continue;
+    const std::string path = segment_path(directory_, it->first, ".snapshot");
+    std::string text;
+    base::BytesView content;
+    if (it->second) {
+      content = *it->second;
+    } else {
+      auto read = services_.disk.read_file(path);
+      if (!read && read.error().code != ENOENT) return std::unexpected(read.error());
+      if (!read) continue;
+      text = std::move(*read);
+      content = base::as_bytes(text);
+    }
+    auto loaded = producers_.load_snapshot(content, it->first, now);
+    if (loaded) return it->first;
     services_.diag.warn("log", "a producer snapshot does not read",
                         {{"path", path}, {"why", loaded.error()}});
   }

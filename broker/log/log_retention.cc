@@ -95,6 +95,16 @@ Removal Log::take_removals() {
   Removal removal{.directory = directory_};
   std::size_t count = 0;
   while (count + 1 < segments_.size() && segments_[count + 1]->base() <= durable_start_) ++count;
+  // What producers did in the files that go is known from the snapshot at their end: without one
+  // they stay.
+  const auto has_snapshot = [&](const Segment& segment) {
+    return segment.snapshot || std::ranges::binary_search(snapshots_, segment.base());
+  };
+  while (count > 0 && !has_snapshot(*segments_[count])) --count;
+  if (count == 0) return removal;
+  if (const auto& snapshot = segments_[count]->snapshot) {
+    removal.snapshots.push_back({segments_[count]->path(".snapshot"), *snapshot});
+  }
   for (std::size_t i = 0; i < count; ++i) {
     const Segment& segment = *segments_[i];
     for (std::string_view suffix : kSuffixes) {
@@ -120,6 +130,7 @@ Removal Log::take_removals() {
 }
 
 io::IoResult<void> Removal::rename_all(io::Disk& disk) const {
+  if (auto wrote = write_side_files(disk, directory, snapshots); !wrote) return wrote;
   for (const auto& [from, to] : renames) {
     auto renamed = disk.rename(from, to);
     if (!renamed && renamed.error().code != ENOENT) return renamed;

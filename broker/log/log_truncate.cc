@@ -174,12 +174,23 @@ io::IoResult<void> Log::truncated(io::IoResult<void> result) {
   return std::unexpected(fail(result.error()));
 }
 
+// A batch is cut as a whole: one that begins below the start would take the end there too.
+io::IoResult<bool> Log::cut_straddles_start(base::Offset offset) const {
+  const std::size_t index = index_of(offset);
+  auto found = find_batch(index, offset, Wait::kMayBlock);
+  if (!found) return std::unexpected(found.error());
+  return found->value && std::min(found->value->base_offset, offset) < start_;
+}
+
 io::IoResult<void> Log::truncate_to(base::Offset offset, base::WallMs now) {
   if (auto may = may_append(); !may) return may;
   if (offset >= end_) return {};
   if (offset < start_) {
     return io::io_failure(ERANGE, directory_ + ": cannot truncate below the start");
   }
+  auto straddles = cut_straddles_start(offset);
+  if (!straddles) return std::unexpected(straddles.error());
+  if (*straddles) return truncate_fully_and_start_at(start_, now);
   // What is not durable below the cut is made so, that the whole log is afterwards.
   FlushBatch batch = take_unflushed();
   if (auto synced = batch.sync(services_.disk); !synced) return truncated(synced);

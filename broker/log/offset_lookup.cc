@@ -118,8 +118,8 @@ Answer OffsetLookup::first_at_or_above(base::WallMs timestamp) const {
   return std::nullopt;
 }
 
-// The largest timestamp of a segment that goes on behind the end of the search.
-io::IoResult<base::WallMs> OffsetLookup::largest_below_end(const Part& part) const {
+// The largest timestamp of a segment that begins before the search does, or goes on behind it.
+io::IoResult<base::WallMs> OffsetLookup::largest_inside(const Part& part) const {
   auto file = part.segment->file();
   if (!file) return std::unexpected(file.error());
   base::WallMs largest = -1;
@@ -128,8 +128,19 @@ io::IoResult<base::WallMs> OffsetLookup::largest_below_end(const Part& part) con
     auto item = scanner.next();
     if (!item) return std::unexpected(item.error());
     if (!*item || (*item)->view.base_offset() >= end_) return largest;
-    if ((*item)->view.last_offset() < start_) continue;
-    largest = std::max(largest, (*item)->view.max_timestamp());
+    const record::BatchView& batch = (*item)->view;
+    if (batch.last_offset() < start_) continue;
+    if (batch.base_offset() >= start_ || batch.is_compressed() || !(*item)->is_whole) {
+      largest = std::max(largest, batch.max_timestamp());
+      continue;
+    }
+    // The start lies inside: what stands before it does not count.
+    record::RecordReader reader(batch.records(), batch.count());
+    record::RecordView record;
+    while (reader.next(record)) {
+      if (batch.base_offset() + record.offset_delta < start_) continue;
+      largest = std::max(largest, batch.base_timestamp() + record.timestamp_delta);
+    }
   }
 }
 
@@ -146,7 +157,7 @@ io::IoResult<std::optional<TimestampedOffset>> OffsetLookup::run() const {
       best = std::max(best, (*largest)->timestamp);
       continue;
     }
-    auto exact = largest_below_end(part);
+    auto exact = largest_inside(part);
     if (!exact) return std::unexpected(exact.error());
     best = std::max(best, *exact);
   }

@@ -48,7 +48,7 @@ class OffsetLookup {
   io::IoResult<std::optional<TimestampedOffset>> first_at_or_above(base::WallMs timestamp) const;
   io::IoResult<std::optional<TimestampedOffset>> scan(const Part& part,
                                                       base::WallMs timestamp) const;
-  io::IoResult<base::WallMs> largest_below_end(const Part& part) const;
+  io::IoResult<base::WallMs> largest_inside(const Part& part) const;
 
   bool max_ = false;
   base::WallMs timestamp_ = 0;

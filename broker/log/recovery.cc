@@ -27,6 +27,7 @@ io::IoResult<RecoveryReport> Recovery::run() {
   if (!names) return std::unexpected(names.error());
   if (auto done = finish_swaps(*names); !done) return std::unexpected(done.error());
   if (auto done = sweep(*names); !done) return std::unexpected(done.error());
+  if (auto done = sift_snapshots(); !done) return std::unexpected(done.error());
   if (auto done = load_segments(*names); !done) return std::unexpected(done.error());
   if (auto done = drop_below_start(); !done) return std::unexpected(done.error());
   load_topic_id();
@@ -140,6 +141,28 @@ io::IoResult<void> Recovery::sweep(const Names& names) {
   return {};
 }
 
+// A snapshot above the recovery point may have been about to be written: only one that reads says
+// anything.
+io::IoResult<void> Recovery::sift_snapshots() {
+  if (hints_.clean_shutdown) return {};
+  std::vector<base::Offset> good;
+  for (const base::Offset offset : log_.snapshots_) {
+    if (offset > hints_.recovery_point) {
+      const std::string path = segment_path(log_.directory_, offset, ".snapshot");
+      auto text = log_.services_.disk.read_file(path);
+      if (!text) return std::unexpected(text.error());
+      ProducerStates scratch({});
+      if (!scratch.load_snapshot(base::as_bytes(*text), offset, hints_.now)) {
+        if (auto done = remove(path); !done) return done;
+        continue;
+      }
+    }
+    good.push_back(offset);
+  }
+  log_.snapshots_ = std::move(good);
+  return {};
+}
+
 io::IoResult<void> Recovery::load_segments(const Names& names) {
   for (const base::Offset base : names.logs) {
     auto segment =
@@ -156,10 +179,15 @@ io::IoResult<void> Recovery::load_segments(const Names& names) {
   return {};
 }
 
-// What a removal had not got to when the process ended.
+// What a removal had not got to when the process ended. It began only once a producer snapshot of
+// what stays was durable; without one nothing is missing, and all is kept for it.
 io::IoResult<void> Recovery::drop_below_start() {
   auto& segments = log_.segments_;
-  while (segments.size() > 1 && segments[1]->base() <= hints_.log_start) {
+  std::size_t count = 0;
+  for (std::size_t i = 1; i < segments.size() && segments[i]->base() <= hints_.log_start; ++i) {
+    if (std::ranges::binary_search(log_.snapshots_, segments[i]->base())) count = i;
+  }
+  for (; count > 0; --count) {
     for (std::string_view suffix : {".log", ".index", ".timeindex", ".txnindex"}) {
       if (auto done = remove(segments.front()->path(suffix)); !done) return done;
     }

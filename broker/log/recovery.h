@@ -30,6 +30,7 @@ class Recovery {
   io::IoResult<Names> list() const;
   io::IoResult<void> finish_swaps(Names& names);
   io::IoResult<void> sweep(const Names& names);
+  io::IoResult<void> sift_snapshots();
   io::IoResult<void> load_segments(const Names& names);
   io::IoResult<void> drop_below_start();
   void load_topic_id();
@@ -44,6 +45,7 @@ class Recovery {
   io::IoResult<void> scan();
   io::IoResult<void> prepare_floor(Segment& segment, base::Offset trusted);
   io::IoResult<void> scan_segment(Segment& segment, std::uint64_t file_size);
+  bool front_is_missing(base::Offset point) const;
   bool gap_is_meant(base::Offset end, base::Offset next) const;
   io::IoResult<void> apply_cut();
   io::IoResult<void> restart_at(base::Offset start);

@@ -43,8 +43,22 @@ io::IoError Recovery::damaged() const {
 io::IoResult<void> Recovery::scan() {
   report_.scanned = true;
   auto& segments = log_.segments_;
-  floor_ = log_.index_of(hints_.recovery_point);
-  auto snapshot = log_.load_newest_snapshot(hints_.recovery_point, hints_.now);
+  // What is below the start need not be there at all.
+  const base::Offset point = std::max(hints_.recovery_point, hints_.log_start);
+  if (front_is_missing(point)) {
+    report_.why = "records before segment " + std::to_string(segments.front()->base().value()) +
+                  " are missing";
+    report_.removed_segments = segments.size();
+    for (const std::uint64_t size : sizes_) report_.truncated_bytes += size;
+    log_.end_ = hints_.log_start;
+    if (hints_.recovery_point > hints_.log_start) {
+      report_.lost_below_recovery_point = true;
+      if (!hints_.tolerate_loss) return std::unexpected(damaged());
+    }
+    return restart_at(point);
+  }
+  floor_ = log_.index_of(point);
+  auto snapshot = log_.load_newest_snapshot(point, hints_.now);
   if (!snapshot) return std::unexpected(snapshot.error());
   trusted_ = *snapshot;
   if (auto done = prepare_floor(*segments[floor_], trusted_); !done) return done;
@@ -78,6 +92,13 @@ io::IoResult<void> Recovery::scan() {
   // A snapshot that is ahead of the log is of no log that there is.
   trusted_ = std::min(trusted_, log_.end_);
   return apply_cut();
+}
+
+// The first segments were created, but their names never became durable, and those behind them are
+// there by chance. A segment that was ever flushed, and every one of Kafka's, has a snapshot.
+bool Recovery::front_is_missing(base::Offset point) const {
+  const base::Offset front = log_.segments_.front()->base();
+  return front > point && !std::ranges::binary_search(log_.snapshots_, front);
 }
 
 // Offsets may be missing between two segments of a compacted log, or where an append went so far
@@ -203,11 +224,14 @@ io::IoResult<void> Recovery::apply_cut() {
       if (auto synced = (*file)->sync_data(); !synced) return synced;
     }
   }
-  if (!log_.snapshots_.empty() && log_.snapshots_.back() > log_.end_) changed_ = true;
-  return log_.remove_snapshots_above(log_.end_);
+  // A log that ends below its start will start over there, with that snapshot.
+  const base::Offset end = std::max(log_.end_, hints_.log_start);
+  if (!log_.snapshots_.empty() && log_.snapshots_.back() > end) changed_ = true;
+  return log_.remove_snapshots_above(end);
 }
 
-// The start is known to lie above all that is left: nothing of it counts.
+// The start is known to lie above all that is left: nothing of it counts, but what producers did
+// below the start.
 io::IoResult<void> Recovery::restart_at(base::Offset start) {
   while (!log_.segments_.empty()) {
     if (auto removed = log_.remove_newest_segment(); !removed) return removed;
@@ -219,7 +243,13 @@ io::IoResult<void> Recovery::restart_at(base::Offset start) {
   floor_ = 0;
   log_.epochs_.clear();
   ++log_.epochs_version_;
-  return log_.remove_snapshots_above(base::Offset(-1));
+  if (auto removed = log_.remove_snapshots_above(start); !removed) return removed;
+  while (!log_.snapshots_.empty() && log_.snapshots_.front() < start) {
+    const std::string path = segment_path(log_.directory_, log_.snapshots_.front(), ".snapshot");
+    if (auto removed = remove(path); !removed) return removed;
+    log_.snapshots_.erase(log_.snapshots_.begin());
+  }
+  return {};
 }
 
 io::IoResult<void> Recovery::make_durable() {

@@ -10,18 +10,25 @@ namespace {
 io::IoResult<void> write_and_sync(io::Disk& disk, const Upkeep::SideFile& side) {
   auto file = disk.open(side.path, io::OpenMode::kCreate);
   if (!file) return std::unexpected(file.error());
-  // First the end: what stood behind belongs to another time.
-  if (auto cut = (*file)->truncate(side.position); !cut) return cut;
   if (!side.content.empty()) {
     if (auto wrote = (*file)->write_at(base::BytesView(side.content), side.position); !wrote) {
       return wrote;
     }
   }
+  // What stands behind belongs to another time.
+  auto size = (*file)->size();
+  if (!size) return std::unexpected(size.error());
+  const std::uint64_t end = side.position + side.content.size();
+  if (*size > end) {
+    if (auto cut = (*file)->truncate(end); !cut) return cut;
+  }
   return (*file)->sync_data();
 }
 
-io::IoResult<void> write_all(io::Disk& disk, const std::string& directory,
-                             const std::vector<Upkeep::SideFile>& sides) {
+}  // namespace
+
+io::IoResult<void> write_side_files(io::Disk& disk, const std::string& directory,
+                                    const std::vector<Upkeep::SideFile>& sides) {
   if (sides.empty()) return {};
   for (const Upkeep::SideFile& side : sides) {
     if (auto wrote = write_and_sync(disk, side); !wrote) return wrote;
@@ -29,9 +36,11 @@ io::IoResult<void> write_all(io::Disk& disk, const std::string& directory,
   return disk.sync_directory(directory);
 }
 
+namespace {
+
 io::IoResult<void> run_all(const Upkeep& upkeep, io::Disk& disk) {
-  if (auto wrote = write_all(disk, upkeep.directory, upkeep.indexes); !wrote) return wrote;
-  if (auto wrote = write_all(disk, upkeep.directory, upkeep.snapshots); !wrote) return wrote;
+  if (auto wrote = write_side_files(disk, upkeep.directory, upkeep.indexes); !wrote) return wrote;
+  if (auto wrote = write_side_files(disk, upkeep.directory, upkeep.snapshots); !wrote) return wrote;
   if (upkeep.epochs) {
     const std::string path = upkeep.directory + "/leader-epoch-checkpoint";
     if (auto wrote = disk.replace_file(path, *upkeep.epochs); !wrote) return wrote;

@@ -64,4 +64,9 @@ struct Upkeep {
   std::mutex running_;
 };
 
+// Writes and syncs files and then their directory. Writing the same file with the same content from
+// two places at once does no harm, even in a crash.
+io::IoResult<void> write_side_files(io::Disk& disk, const std::string& directory,
+                                    const std::vector<Upkeep::SideFile>& sides);
+
 }  // namespace broker
