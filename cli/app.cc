@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/command/context.h"
+#include "cli/command/help.h"
+#include "cli/command/suggest.h"
 #include "cli/command/version.h"
 #include "cli/failure.h"
 
@@ -13,6 +16,7 @@ namespace cli {
 namespace {
 
 void add_commands(CLI::App& root, Context& context) {
+  add_dev_command(root, context);
   add_topic_commands(root, context);
   add_produce_command(root, context);
   add_consume_command(root, context);
@@ -22,6 +26,13 @@ void add_commands(CLI::App& root, Context& context) {
   add_log_commands(root, context);
   add_completion_command(root, context);
   add_version_command(root, context);
+}
+
+// The last command that the command line named.
+const CLI::App& deepest(const CLI::App& root) {
+  const CLI::App* at = &root;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().back();
+  return *at;
 }
 
 // "moldau topic create": as far as the command line was understood.
@@ -42,11 +53,43 @@ void tell_error(const Context& context, std::string_view what, std::string_view 
   if (!hint.empty()) fmt::print(stderr, "hint: {}\n", hint);
 }
 
+// What a word that fits nowhere may have been meant to be.
+std::string unknown_word(const CLI::App& at, const std::string& word) {
+  std::vector<std::string> known;
+  bool is_option = word.starts_with('-');
+  if (is_option) {
+    for (const CLI::Option* option : at.get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+  } else {
+    for (const CLI::App* sub : at.get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(sub->get_name());
+    }
+  }
+  std::string what = fmt::format("unknown {} '{}'",
+                                 is_option       ? "option"
+                                 : known.empty() ? "argument"
+                                                 : "command",
+                                 word);
+  if (auto near = nearest(word, known)) what += fmt::format("; did you mean '{}'?", *near);
+  return what;
+}
+
 int tell_misuse(const CLI::App& root, const Context& context, const CLI::ParseError& error) {
-  std::string path = command_path(root);
+  const CLI::App& at = deepest(root);
+  std::vector<std::string> left = root.remaining(true);
   std::string what = error.what();
-  if (what == "A subcommand is required") what = fmt::format("{}: which command?", path);
-  tell_error(context, what, fmt::format("see `{} --help`", path));
+  bool which_command = what == "A subcommand is required";
+  if (!left.empty() &&
+      (which_command || error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError))) {
+    auto option =
+        std::ranges::find_if(left, [](const auto& word) { return word.starts_with('-'); });
+    what = unknown_word(at, option == left.end() ? left.front() : *option);
+  } else if (which_command) {
+    what = "which command?";
+  }
+  std::string path = command_path(root);
+  tell_error(context, fmt::format("{}: {}", path, what), fmt::format("see `{} --help`", path));
   return static_cast<int>(Exit::kUsage);
 }
 
@@ -62,12 +105,14 @@ int run(int argc, char** argv) {
   CLI::App root("Moldau: event streaming for every Kafka client.", "moldau");
   root.require_subcommand(1);
   root.set_version_flag("--version", "moldau " + version());
-  root.get_formatter()->column_width(38);
+  root.formatter(help_formatter());
+  context.add_connection_options(root);
+  context.add_json_option(root);
   add_commands(root, context);
   try {
     root.parse(argc, argv);
     context.flush();
-    return static_cast<int>(Exit::kOk);
+    return context.exit_code();
   } catch (const CLI::Success& wanted) {  // --help, --version
     return root.exit(wanted);
   } catch (const CLI::ParseError& error) {

@@ -48,6 +48,16 @@ base::WallMs time_of(const std::string& option, const std::string& text) {
                       "for example 2026-01-31T12:00:00Z, 15m (ago) or milliseconds since 1970");
 }
 
+// A time, or one of the words of --offset.
+OffsetSpec place_of(const std::string& text) {
+  if (auto when = parse_when(text, Context::now())) {
+    return {OffsetSpec::Kind::kTimestamp, *when};
+  }
+  auto spec = parse_offset_spec(text, Context::now());
+  if (spec && spec->kind != OffsetSpec::Kind::kUntil) return *spec;
+  return {OffsetSpec::Kind::kTimestamp, time_of("--from", text)};
+}
+
 Span span_of(const ConsumeOptions& options) {
   Span span;
   for (const std::string& text : options.offsets) {
@@ -66,7 +76,7 @@ Span span_of(const ConsumeOptions& options) {
   }
   if (!options.from.empty()) {
     if (span.start) throw usage_failure("--from and --offset both say where to start");
-    span.start = OffsetSpec{OffsetSpec::Kind::kTimestamp, time_of("--from", options.from)};
+    span.start = place_of(options.from);
   }
   if (!options.to.empty()) {
     if (span.until) throw usage_failure("--to and --offset e@ both say where to stop");
@@ -332,7 +342,8 @@ void add_consume_command(CLI::App& root, Context& context) {
                  "Where to start: beginning (default), end, stored, N, -N (the last N), s@TIME; "
                  "e@TIME: where to stop",
                  "WHERE");
-  command->add_option("--from", options->from, "Start at this time")->type_name("TIME");
+  command->add_option("--from", options->from, "Start at this time, at the beginning or at the end")
+      ->type_name("TIME");
   command->add_option("--to", options->to, "Stop at this time")->type_name("TIME");
   add_repeatable(*command, "-p,--partition", options->partitions, "Only this partition", "N");
   command

@@ -43,6 +43,10 @@ class Context {
   // One line to stderr: what people should know but programs need not read.
   void remark(std::string_view text);
 
+  // What the program's exit code shall be when no Failure comes.
+  void end_with(int exit_code) { exit_code_ = exit_code; }
+  int exit_code() const { return exit_code_; }
+
   // The time of day.
   static base::WallMs now();
   // Asks on the terminal; only `--yes` will do where there is none. Throws Failure when declined.
@@ -56,10 +60,12 @@ class Context {
   bool error_color_ = false;
   bool stdout_is_terminal_ = false;
   bool stderr_is_terminal_ = false;
+  int exit_code_ = 0;
   std::unique_ptr<Cluster> cluster_;
 };
 
 // The commands, each with its subcommands and callbacks. `context` outlives the tree.
+void add_dev_command(CLI::App& root, Context& context);
 void add_topic_commands(CLI::App& root, Context& context);
 void add_produce_command(CLI::App& root, Context& context);
 void add_consume_command(CLI::App& root, Context& context);

@@ -57,16 +57,16 @@ std::expected<config::BrokerConfig, std::string> load_config(const DevOptions& o
   const auto unless_given = [&](const std::string& key, const std::string& value) {
     given->try_emplace(key, config::GivenValue{value, "moldau dev"});
   };
-  if (!options.data_dir.empty()) (*given)["data.dir"] = {options.data_dir, "--data-dir"};
+  if (!options.data_dir.empty()) (*given)["moldau.data.dir"] = {options.data_dir, "--data-dir"};
   if (options.port) {
     (*given)["listeners"] = {"PLAINTEXT://127.0.0.1:" + std::to_string(*options.port), "--port"};
   }
   if (options.http_port) {
-    (*given)["http.listen"] = {"127.0.0.1:" + std::to_string(*options.http_port), "--http-port"};
+    (*given)["moldau.http.listen"] = {"127.0.0.1:" + std::to_string(*options.http_port), "--http-port"};
   }
   unless_given("node.id", "1");
   unless_given("listeners", "PLAINTEXT://127.0.0.1:" + std::to_string(kDefaultPort));
-  unless_given("http.listen", "127.0.0.1:" + std::to_string(kDefaultHttpPort));
+  unless_given("moldau.http.listen", "127.0.0.1:" + std::to_string(kDefaultHttpPort));
   // One person waits for one consumer here: nobody else is about to join.
   unless_given("group.initial.rebalance.delay.ms", "0");
   auto made = config::BrokerConfig::from(std::move(*given));
