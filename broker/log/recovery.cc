@@ -196,7 +196,7 @@ io::IoResult<void> Recovery::drop_below_start() {
   if (segments.empty()) segments.push_back(log_.make_segment(hints_.log_start, hints_.now));
   segments.back()->sealed = false;
   for (const auto& segment : segments) sizes_.push_back(segment->size);
-  const base::Offset first = segments.front()->base();
+  const base::Offset first = std::min(segments.front()->base(), hints_.log_start);
   while (!log_.snapshots_.empty() && log_.snapshots_.front() < first) {
     const std::string path = segment_path(log_.directory_, log_.snapshots_.front(), ".snapshot");
     if (auto done = remove(path); !done) return done;

@@ -57,10 +57,11 @@ io::IoResult<void> Recovery::scan() {
     }
     return restart_at(point);
   }
-  floor_ = log_.index_of(point);
+  // A snapshot says that the indexes below it are complete: what is behind it is looked at.
   auto snapshot = log_.load_newest_snapshot(point, hints_.now);
   if (!snapshot) return std::unexpected(snapshot.error());
   trusted_ = *snapshot;
+  floor_ = log_.index_of(trusted_);
   if (auto done = prepare_floor(*segments[floor_], trusted_); !done) return done;
   for (std::size_t i = floor_; i < segments.size(); ++i) {
     Segment& segment = *segments[i];
@@ -118,6 +119,15 @@ io::IoResult<void> Recovery::prepare_floor(Segment& segment, base::Offset truste
   if (!segment.exists) return {};
   const std::int64_t limit = trusted - segment.base();
   io::Disk& disk = log_.services_.disk;
+  auto text = disk.read_file(segment.path(".txnindex"));
+  if (!text && text.error().code != ENOENT) return std::unexpected(text.error());
+  std::uint64_t aborted = 0;
+  const auto bytes = text ? base::as_bytes(*text) : base::BytesView{};
+  for (; (aborted + 1) * kAbortedTxnSize <= bytes.size(); ++aborted) {
+    const auto txn = read_aborted_txn(bytes.subspan(aborted * kAbortedTxnSize));
+    if (!txn || txn->last_offset >= trusted) break;
+  }
+  segment.aborted.set_persisted(aborted);
   std::int32_t last_position = 0;
   auto offsets = good_entries<OffsetEntry>(disk, segment.path(".index"), [&](const auto& entry) {
     const bool good = entry.relative < limit && entry.position > last_position &&
@@ -144,17 +154,8 @@ io::IoResult<void> Recovery::prepare_floor(Segment& segment, base::Offset truste
   if (!*whole) return {};
   const base::Offset resume = (*item)->view.base_offset();
 
-  auto text = disk.read_file(segment.path(".txnindex"));
-  if (!text && text.error().code != ENOENT) return std::unexpected(text.error());
-  std::uint64_t aborted = 0;
-  const auto bytes = text ? base::as_bytes(*text) : base::BytesView{};
-  for (; (aborted + 1) * kAbortedTxnSize <= bytes.size(); ++aborted) {
-    const auto txn = read_aborted_txn(bytes.subspan(aborted * kAbortedTxnSize));
-    if (!txn || txn->last_offset >= trusted) break;
-  }
   segment.offsets.set_persisted(offsets->size());
   segment.times.set_persisted(times->size());
-  segment.aborted.set_persisted(aborted);
   segment.size = segment.last_index_position = static_cast<std::uint64_t>(newest.position);
   segment.checkpoint_size = segment.size;
   if (!times->empty()) segment.largest = times->back();
@@ -233,6 +234,11 @@ io::IoResult<void> Recovery::apply_cut() {
 // The start is known to lie above all that is left: nothing of it counts, but what producers did
 // below the start.
 io::IoResult<void> Recovery::restart_at(base::Offset start) {
+  // The batches that tell the newest epoch go: it is written down first.
+  log_.epochs_.truncate_end(start);
+  log_.epochs_.truncate_start(start);
+  ++log_.epochs_version_;
+  if (auto wrote = log_.write_epochs(); !wrote) return wrote;
   while (!log_.segments_.empty()) {
     if (auto removed = log_.remove_newest_segment(); !removed) return removed;
   }
@@ -241,8 +247,6 @@ io::IoResult<void> Recovery::restart_at(base::Offset start) {
   log_.end_ = start;
   trusted_ = start;
   floor_ = 0;
-  log_.epochs_.clear();
-  ++log_.epochs_version_;
   if (auto removed = log_.remove_snapshots_above(start); !removed) return removed;
   while (!log_.snapshots_.empty() && log_.snapshots_.front() < start) {
     const std::string path = segment_path(log_.directory_, log_.snapshots_.front(), ".snapshot");
