@@ -1,6 +1,7 @@
 // Images as lists of records and back, and the comparison of two images.
 #include <algorithm>
 
+#include "common/base/mutant.h"
 #include "common/meta/apply.h"
 
 namespace meta {
@@ -96,7 +97,7 @@ proto::Snapshot to_snapshot(const Image& image) {
   for (const auto& [name, configs] : image.groups_with_configs()) {
     put_configs(proto::CONFIG_RESOURCE_GROUP, name, *configs, out);
   }
-  if (image.next_producer_id() > 0) {
+  if (image.next_producer_id() > 0 && !MUTANT("snapshot-forgets-producer-ids")) {
     out.add_records()->mutable_producer_ids()->set_next_id(image.next_producer_id());
   }
   return out;

@@ -175,7 +175,7 @@ io::IoResult<void> RaftStore::write(const std::optional<raft::HardState>& hard_s
   const auto add = [&](const wal::Frame& frame) {
     wal::append(frames, frame, generation_, end_ + frames.size(), durable_);
   };
-  if (hard_state && !MUTANT("store-forgets-votes")) add(*hard_state);
+  if (hard_state) add(*hard_state);
   for (const raft::Entry& each : entries) add(each);
   if (auto wrote = file_->write_at(frames, end_); !wrote) return failure<void>(wrote.error());
   end_ += frames.size();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 #include "common/meta/apply.h"
 
 namespace controller {
@@ -80,7 +81,9 @@ void State::settle() {
 }
 
 void State::when_committed(raft::Index index, Settle settle) {
-  if (index <= committed_->offset()) return settle(true);
+  if (index <= committed_->offset() || MUTANT("controller-answers-before-commit")) {
+    return settle(true);
+  }
   CHECK(waiting_.empty() || waiting_.back().index <= index);
   waiting_.push_back({index, std::move(settle)});
 }

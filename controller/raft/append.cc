@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 #include "controller/raft/raft.h"
 
 namespace controller::raft {
@@ -88,12 +89,14 @@ void Raft::on_append_request(const Message& message, const AppendRequest& reques
   for (const Entry& entry : request.entries) {
     if (entry.index <= commit_) continue;
     if (log_.term_at(entry.index) == entry.term) continue;
+    if (MUTANT("raft-keeps-conflicting-entries") && entry.index <= log_.last_index()) continue;
     if (entry.index <= log_.last_index()) drop_from(entry.index);
     log_.append(entry);
     out.append.push_back(entry);
     wrote_ = true;
   }
-  commit_to(std::min(request.commit, end), out);
+  const Index known = MUTANT("raft-commits-unmatched-entries") ? log_.last_index() : end;
+  commit_to(std::min(request.commit, known), out);
   send(message.from, hard_.term, AppendReply{true, std::max(end, commit_), request.prev_index},
        out.send_after_sync);
 }
@@ -160,7 +163,7 @@ void Raft::on_snapshot_request(const Message& message, const SnapshotRequest& re
 
 // The highest index that a majority holds durably, if it is of this term (Raft §5.4.2).
 void Raft::advance_commit_as_leader(Output& out) {
-  std::vector<Index> held{durable_};
+  std::vector<Index> held{MUTANT("raft-counts-what-is-not-synced") ? log_.last_index() : durable_};
   for (const auto& [node, progress] : followers_) held.push_back(progress.match);
   std::ranges::sort(held, std::greater{});
   const Index majority = held[config_.voters.size() / 2];

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 #include "controller/raft/raft.h"
 
 namespace controller::raft {
@@ -116,7 +117,7 @@ void Raft::check_quorum(Output& out) {
 
 void Raft::on_vote_request(const Message& message, const VoteRequest& request, Output& out) {
   const bool up_to_date =
-      request.last_term > log_.last_term() ||
+      MUTANT("raft-votes-for-any-log") || request.last_term > log_.last_term() ||
       (request.last_term == log_.last_term() && request.last_index >= log_.last_index());
   if (request.pre) {
     const bool granted = message.term > hard_.term && up_to_date && !heard_leader_lately();
@@ -127,9 +128,10 @@ void Raft::on_vote_request(const Message& message, const VoteRequest& request, O
   if (message.term > hard_.term) return;  // untimely: see Receive
   bool granted = false;
   if (message.term == hard_.term) {
-    const bool free = hard_.vote == kNobody && leader_ == kNobody;
+    const bool free =
+        MUTANT("raft-forgets-vote-given") || (hard_.vote == kNobody && leader_ == kNobody);
     granted = up_to_date && (free || hard_.vote == message.from);
-    if (granted && free) {
+    if (granted && free && !MUTANT("raft-forgets-vote-given")) {
       set_hard_state({hard_.term, message.from}, out);
       restart_election_timer();
     }

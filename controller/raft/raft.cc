@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace controller::raft {
 
@@ -28,6 +29,10 @@ void Raft::step(const Input& input, base::Instant now, Output& out) {
   now_ = now;
   wrote_ = false;
   std::visit([&](const auto& event) { on(event, out); }, input);
+  if (MUTANT("raft-answers-before-sync")) {
+    out.send.insert(out.send.end(), out.send_after_sync.begin(), out.send_after_sync.end());
+    out.send_after_sync.clear();
+  }
   if (!wrote_) return;
   out.write_id = ++last_write_id_;
   pending_.push_back({last_write_id_, log_.last_index(), hard_});

@@ -109,6 +109,7 @@ class Cluster {
         disk(world.random("disk")),
         client(world.random("client")) {
     for (int i = 1; i <= voters; ++i) ids.push_back(NodeId(i));
+    if (client.chance(1, 2)) append_bytes_max = 1;
     for (NodeId id : ids) members.emplace(id, std::make_unique<Member>(*this, id));
   }
 
@@ -127,6 +128,8 @@ class Cluster {
   std::vector<NodeId> ids;
   std::map<NodeId, std::unique_ptr<Member>> members;
   bool faulty = true;
+  // Small ones make entries of older terms arrive apart from those of the own term.
+  std::size_t append_bytes_max = 200;
   std::uint64_t proposed = 0;
   std::map<std::string, Index> acknowledged;
 
@@ -145,7 +148,7 @@ void Member::start() {
   Config config;
   config.self = id_;
   config.voters = cluster_.ids;
-  config.append_bytes_max = 200;
+  config.append_bytes_max = cluster_.append_bytes_max;
   config.appends_in_flight_max = 4;
   ++life_;
   unsynced_.clear();
