@@ -9,7 +9,9 @@
 namespace broker::group {
 
 GroupCoordinator::GroupCoordinator(const Config& config, base::Random random)
-    : config_(config), random_(random) {}
+    : config_(config), random_(random) {
+  CHECK(config_.offsets_retention_check > base::Duration{});
+}
 
 GroupCoordinator::~GroupCoordinator() = default;
 

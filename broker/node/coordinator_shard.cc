@@ -28,8 +28,8 @@ base::Duration doubled(base::Duration first, std::uint32_t times, base::Duration
 }
 
 // Configured times may be longer than a Duration can be; a century is for ever.
-base::Duration within_a_century(std::chrono::minutes span) {
-  return std::min(span, std::chrono::minutes(100LL * 365 * 24 * 60));
+base::Duration within_a_century(std::chrono::milliseconds span) {
+  return std::min(span, std::chrono::milliseconds(100LL * 365 * 24 * 3600 * 1000));
 }
 
 base::Bytes encode_batch(const group::Append& append) {
@@ -103,8 +103,8 @@ group::Config CoordinatorShard::core_config() const {
       .group_size_max = broker.group_max_size,
       .offset_metadata_bytes_max = broker.offset_metadata_max_bytes,
       .offsets_retention = within_a_century(std::chrono::minutes(broker.offsets_retention_minutes)),
-      .offsets_retention_check = within_a_century(std::chrono::duration_cast<std::chrono::minutes>(
-          milliseconds(broker.offsets_retention_check_interval_ms))),
+      .offsets_retention_check =
+          within_a_century(milliseconds(broker.offsets_retention_check_interval_ms)),
       .batch_bytes_max =
           static_cast<std::size_t>(std::min(topic->max_message_bytes, topic->segment_bytes))};
 }
