@@ -2,7 +2,51 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace cli {
+namespace {
+
+struct Hint {
+  wire::ErrorCode code;
+  std::string_view text;
+};
+
+constexpr Hint kHints[] = {
+    {wire::ErrorCode::kUnknownTopicOrPartition,
+     "see what there is with `moldau topic list`; make a topic with `moldau topic create`"},
+    {wire::ErrorCode::kUnknownTopicId,
+     "see what there is with `moldau topic list`; make a topic with `moldau topic create`"},
+    {wire::ErrorCode::kTopicAlreadyExists, "add --if-not-exists to accept that"},
+    {wire::ErrorCode::kInvalidTopicException,
+     "a name has 1 to 249 letters, digits, '.', '_' or '-'"},
+    {wire::ErrorCode::kInvalidReplicationFactor,
+     "a topic has at most one replica on each broker: see `moldau cluster info`"},
+    {wire::ErrorCode::kMessageTooLarge,
+     "the topic's max.message.bytes is the limit: raise it with `moldau config set topic`"},
+    {wire::ErrorCode::kNotEnoughReplicas,
+     "too few replicas are in sync: see `moldau topic describe`"},
+    {wire::ErrorCode::kNotEnoughReplicasAfterAppend,
+     "too few replicas are in sync: see `moldau topic describe`"},
+    {wire::ErrorCode::kNonEmptyGroup,
+     "stop the group's consumers first: see `moldau group describe`"},
+    {wire::ErrorCode::kGroupIdNotFound, "see what there is with `moldau group list`"},
+    {wire::ErrorCode::kInvalidConfig, "see the names and values with `moldau config get`"},
+    {wire::ErrorCode::kOffsetOutOfRange,
+     "see the first and last offsets with `moldau topic describe`"},
+    {wire::ErrorCode::kLeaderNotAvailable,
+     "the partition has no leader now: see `moldau topic describe`"},
+    {wire::ErrorCode::kNotLeaderOrFollower,
+     "the partition has no leader now: see `moldau topic describe`"},
+    {wire::ErrorCode::kTopicAuthorizationFailed, "this client may not do that"},
+    {wire::ErrorCode::kGroupAuthorizationFailed, "this client may not do that"},
+    {wire::ErrorCode::kClusterAuthorizationFailed, "this client may not do that"},
+    {wire::ErrorCode::kKafkaStorageError,
+     "the broker's disk failed or is full: see the broker's log"},
+};
+
+}  // namespace
 
 Trouble refusal(std::string_view subject, wire::ErrorCode code,
                 const std::optional<std::string>& message) {
@@ -27,42 +71,8 @@ Trouble refusal(std::string_view subject, wire::ErrorCode code,
 }
 
 std::string_view hint_for(wire::ErrorCode code) {
-  switch (code) {
-    using enum wire::ErrorCode;
-    case kUnknownTopicOrPartition:
-    case kUnknownTopicId:
-      return "see what there is with `moldau topic list`; make a topic with `moldau topic create`";
-    case kTopicAlreadyExists:
-      return "add --if-not-exists to accept that";
-    case kInvalidTopicException:
-      return "a name has 1 to 249 letters, digits, '.', '_' or '-'";
-    case kInvalidReplicationFactor:
-      return "a topic has at most one replica on each broker: see `moldau cluster info`";
-    case kMessageTooLarge:
-      return "the topic's max.message.bytes is the limit: raise it with `moldau config set topic`";
-    case kNotEnoughReplicas:
-    case kNotEnoughReplicasAfterAppend:
-      return "too few replicas are in sync: see `moldau topic describe`";
-    case kNonEmptyGroup:
-      return "stop the group's consumers first: see `moldau group describe`";
-    case kGroupIdNotFound:
-      return "see what there is with `moldau group list`";
-    case kInvalidConfig:
-      return "see the names and values with `moldau config get`";
-    case kOffsetOutOfRange:
-      return "see the first and last offsets with `moldau topic describe`";
-    case kLeaderNotAvailable:
-    case kNotLeaderOrFollower:
-      return "the partition has no leader now: see `moldau topic describe`";
-    case kTopicAuthorizationFailed:
-    case kGroupAuthorizationFailed:
-    case kClusterAuthorizationFailed:
-      return "this client may not do that";
-    case kKafkaStorageError:
-      return "the broker's disk failed or is full: see the broker's log";
-    default:
-      return "";
-  }
+  auto found = std::ranges::find(kHints, code, &Hint::code);
+  return found == std::end(kHints) ? "" : found->text;
 }
 
 }  // namespace cli

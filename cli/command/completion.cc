@@ -225,11 +225,11 @@ std::string fish_completion(const CLI::App& root) {
       "function __moldau_at\n"
       "  set -l path\n"
       "  for word in (commandline -opc)[2..-1]\n"
-      "    if contains -- (string join ' ' $path $word) {}\n"
+      "    if contains -- (string join -- ' ' $path $word) {}\n"
       "      set -a path $word\n"
       "    end\n"
       "  end\n"
-      "  test (string join ' ' $path) = \"$argv[1]\"\n"
+      "  test (string join -- ' ' $path) = \"$argv[1]\"\n"
       "end\n"
       "complete -c moldau -f\n",
       joined(paths, " "));

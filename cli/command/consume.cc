@@ -245,6 +245,7 @@ class GroupConsumer {
  public:
   GroupConsumer(const ConsumeOptions& options, const Span& span, Printer& printer, Context& context)
       : options_(options),
+        span_(span),
         printer_(printer),
         context_(context),
         fetcher_(make_fetcher(options, context, milliseconds(250))),
@@ -272,8 +273,7 @@ class GroupConsumer {
       planner_.assign(fetcher_, context_.cluster().topic(name), partitions, stored);
     }
     next_commit_ = Deadline::in(kCommitInterval);
-    // Nothing to read is no reason to end: another member may leave and hand over its share.
-    bounded_ = (options_.exit_at_end || !options_.to.empty()) && !assignment.empty();
+    bounded_ = options_.exit_at_end || span_.until.has_value();
   }
 
   void step() {
@@ -301,6 +301,7 @@ class GroupConsumer {
 
   static constexpr milliseconds kCommitInterval{5000};
   const ConsumeOptions& options_;
+  Span span_;
   Printer& printer_;
   Context& context_;
   Fetcher fetcher_;

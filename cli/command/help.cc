@@ -1,13 +1,34 @@
 #include "cli/command/help.h"
 
 #include <CLI/CLI.hpp>
+#include <sstream>
 
 namespace cli {
 namespace {
 
 class HelpFormatter : public CLI::Formatter {
  public:
-  HelpFormatter() { column_width(34); }
+  HelpFormatter() { column_width(kNames); }
+
+  // CLI11 indents lines but does not make them.
+  std::string make_option_desc(const CLI::Option* option) const override {
+    std::string out;
+    std::size_t used = 0;
+    std::istringstream words(option->get_description());
+    for (std::string word; words >> word;) {
+      if (used > 0 && used + 1 + word.size() > kWidth - kNames) {
+        out += '\n';
+        used = 0;
+      }
+      if (used > 0) {
+        out += ' ';
+        ++used;
+      }
+      out += word;
+      used += word.size();
+    }
+    return out;
+  }
 
   // "N" instead of "N:INT in [1 - 100]"; choices as they are; nothing behind a positional's name.
   std::string make_option_opts(const CLI::Option* option) const override {
@@ -23,6 +44,10 @@ class HelpFormatter : public CLI::Formatter {
     if (option->get_positional()) return many ? "..." : "";
     return type.empty() ? "" : " " + type;
   }
+
+ private:
+  static constexpr std::size_t kNames = 34;  // columns before the text
+  static constexpr std::size_t kWidth = 100;
 };
 
 }  // namespace
