@@ -21,8 +21,8 @@ void add_reactor(host::Metrics& metrics, const ReactorStats& stats) {
   latency("Produce", stats.produce_ns);
   latency("Fetch", stats.fetch_ns);
   latency("other", stats.other_ns);
-  metrics.counter("moldau_network_received_bytes_total", "Bytes of requests.", {}, stats.bytes_in);
-  metrics.counter("moldau_network_sent_bytes_total", "Bytes of responses.", {}, stats.bytes_out);
+  metrics.counter("moldau_request_bytes_total", "Bytes of requests.", {}, stats.bytes_in);
+  metrics.counter("moldau_response_bytes_total", "Bytes of responses.", {}, stats.bytes_out);
   metrics.counter("moldau_produced_batches_total", "Record batches that passed the checks.", {},
                   stats.batches_in);
   metrics.counter("moldau_produced_records_total", "Records in those batches.", {},
@@ -31,11 +31,11 @@ void add_reactor(host::Metrics& metrics, const ReactorStats& stats) {
                   stats.produce_refused);
   metrics.counter("moldau_fetched_bytes_total", "Bytes of records sent to consumers.", {},
                   stats.fetch_bytes_out);
-  metrics.counter("moldau_connections_opened_total", "Client connections accepted.", {},
+  metrics.counter("moldau_client_connections_opened_total", "Client connections accepted.", {},
                   stats.connections_opened);
-  metrics.counter("moldau_connections_closed_total", "Client connections ended.", {},
+  metrics.counter("moldau_client_connections_closed_total", "Client connections ended.", {},
                   stats.connections_closed);
-  metrics.counter("moldau_connections_refused_total",
+  metrics.counter("moldau_client_connections_refused_total",
                   "Client connections that the broker ended for what they sent.", {},
                   stats.connections_refused);
 }
@@ -79,7 +79,7 @@ void add_topics(host::Metrics& metrics, Broker& broker) {
 
 void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
   for (const auto& reactor : broker.node().reactors) add_reactor(metrics, *reactor->stats);
-  metrics.gauge("moldau_connections", "Client connections that are open.", {}, [&broker] {
+  metrics.gauge("moldau_client_connections", "Client connections that are open.", {}, [&broker] {
     double open = 0;
     for (const auto& reactor : broker.node().reactors) {
       open += static_cast<double>(reactor->stats->connections_opened.value()) -

@@ -171,8 +171,11 @@ class DevNode {
       config.cluster_id = base::Uuid::parse(*config_.cluster_id).value_or(base::Uuid{});
     }
     config.default_partitions = config_.num_partitions;
-    config.default_replication_factor =
-        static_cast<std::int16_t>(config_.default_replication_factor);
+    // Only a factor that somebody asked for may fail for want of brokers.
+    if (config_.given.contains("default.replication.factor")) {
+      config.default_replication_factor =
+          static_cast<std::int16_t>(config_.default_replication_factor);
+    }
     config.config_rules = controller_rules(config_.given);
     controller_ = std::make_unique<controller::Controller>(
         controller::Seams{.disk = disk_,
@@ -295,7 +298,7 @@ class DevNode {
         "\n"
         "  moldau topic create hello%s\n"
         "  echo 'it flows' | moldau produce hello%s\n"
-        "  moldau consume hello --from beginning -e%s\n"
+        "  moldau consume hello -o beginning -e%s\n"
         "\n"
         "Ctrl-C ends it.\n",
         brokers.c_str(), config_.data_dir.c_str(), http_address_.to_string().c_str(), flag.c_str(),
