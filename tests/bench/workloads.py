@@ -49,6 +49,7 @@ def produce(name, partitions, size, rate, acks, *settings, text=False):
         result = load("produce", *common, "--warm", scale.warm_records, "--rate", rate, "--records", int(rate * scale.seconds))
         result["cpu_s_per_gb"] = result["broker_cpu_s"] / result["bytes"] * 1e9
         result["cpu_us_per_record"] = result["broker_cpu_s"] / result["records"] * 1e6
+        result["behind"] = result["seconds"] / scale.seconds - 1
         if scale.closed_loop_records:
             closed = load("produce", *common, "--records", scale.closed_loop_records)
             result["closed_loop_rate"] = closed["records"] / closed["seconds"] / 1e3
