@@ -1,17 +1,10 @@
 #include "controller/controller.h"
 
-#include <optional>
 #include <utility>
 
 #include "common/base/check.h"
 #include "common/meta/apply.h"
-#include "controller/cluster/decide.h"
-#include "controller/cluster/verdict.h"
-#include "controller/node/methods.h"
-#include "controller/node/publisher.h"
-#include "controller/node/raft_node.h"
-#include "controller/node/state.h"
-#include "controller/node/wal_format.h"
+#include "controller/core.h"
 
 namespace controller {
 namespace {
@@ -21,84 +14,7 @@ constexpr base::Duration kReopenAfter = std::chrono::seconds(1);
 
 bool is_full(const io::IoError& error) { return error.code == ENOSPC || error.code == EDQUOT; }
 
-template <class Reply>
-std::string refused(wire::ErrorCode code, const std::string& message) {
-  Reply reply;
-  cluster::set_error(reply.mutable_error(), {code, message});
-  return reply.SerializeAsString();
-}
-
 }  // namespace
-
-class Controller::Core : public std::enable_shared_from_this<Core> {
- public:
-  Core(Seams seams, Config config)
-      : seams_(seams),
-        config_(std::move(config)),
-        random_(seams.random.split("decide")),
-        publisher_(seams.diag) {
-    settings_.default_partitions = config_.default_partitions;
-    settings_.default_replication_factor = config_.default_replication_factor;
-    settings_.config_rules = config_.config_rules;
-    reopen_.on_fire([this] { open(); });
-  }
-
-  void start(const std::string& data_directory, Done done);
-  void stop(std::move_only_function<void()> done);
-  meta::ImagePtr image() const { return state_.committed(); }
-  Stats stats() const;
-
- private:
-  struct Subscription {
-    std::int64_t have = -1;
-    std::shared_ptr<io::RpcSink> sink;
-  };
-
-  void lock_then_open();
-  void open();
-  void opened(const io::IoResult<void>& result);
-  void close_member();
-
-  void on_committed(const std::vector<raft::Entry>& entries);
-  void on_installed(const raft::Snapshot& snapshot);
-  void on_role_changed();
-  void on_failed(const io::IoError& error);
-  void broken(const std::string& why);
-  void maybe_started();
-  void maybe_checkpoint();
-
-  // Leads, and everything committed before is known.
-  bool ready() const { return member_ && member_->running() && member_->raft().ready(); }
-  raft::Index append(const std::vector<proto::Record>& records);
-
-  void serve();
-  void subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink);
-  void serve_waiting_subscriptions();
-  template <class Request, class Decide>
-  void serve_method(const char* method, Decide decide);
-  template <class Request, class Decide>
-  void answer(const std::string& bytes, Decide& decide, io::RpcReply reply);
-
-  Seams seams_;
-  Config config_;
-  base::Random random_;
-  cluster::Settings settings_;
-  std::string directory_;
-  std::shared_ptr<io::DirectoryLock> lock_;
-  State state_;
-  Publisher publisher_;
-  std::shared_ptr<RaftNode> member_;
-  std::vector<Subscription> waiting_subscriptions_;
-  Done start_done_;
-  std::uint64_t lives_ = 0;
-  bool was_leading_ = false;
-  bool stopping_ = false;
-  std::move_only_function<void()> stop_done_;
-  bool failed_ = false;
-  std::uint64_t entries_ = 0;
-  RaftNode::Stats earlier_;  // of members closed since the start
-  base::Timer reopen_;
-};
 
 void Controller::Core::start(const std::string& data_directory, Done done) {
   CHECK(directory_.empty());
@@ -249,132 +165,6 @@ void Controller::Core::maybe_checkpoint() {
   if (image->offset() <= member_->raft().log().snapshot().index) return;
   member_->checkpoint(image->offset(),
                       [image] { return meta::to_snapshot(*image).SerializeAsString(); });
-}
-
-raft::Index Controller::Core::append(const std::vector<proto::Record>& records) {
-  proto::RecordBatch batch;
-  for (const auto& each : records) *batch.add_records() = each;
-  const raft::Index index =
-      member_->propose(std::make_shared<const std::string>(batch.SerializeAsString()));
-  ++entries_;
-  // What was decided fits the image that it was decided against.
-  const auto done = state_.appended(member_->raft().log().at(index));
-  CHECK(done.has_value());
-  return index;
-}
-
-template <class Request, class Decide>
-void Controller::Core::serve_method(const char* method, Decide decide) {
-  using Reply = decltype(decide(std::declval<const Request&>()).reply);
-  seams_.rpc.serve(
-      method, [weak = weak_from_this(), decide](std::string request, io::RpcReply reply) mutable {
-        if (auto self = weak.lock()) {
-          self->template answer<Request>(request, decide, std::move(reply));
-        } else {
-          reply(refused<Reply>(wire::ErrorCode::kNotController, "this controller has stopped"));
-        }
-      });
-}
-
-template <class Request, class Decide>
-void Controller::Core::answer(const std::string& bytes, Decide& decide, io::RpcReply reply) {
-  using Decision = decltype(decide(std::declval<const Request&>()));
-  using Reply = decltype(Decision::reply);
-  if (!ready()) {
-    return reply(refused<Reply>(wire::ErrorCode::kNotController,
-                                failed_ ? "the metadata disk of this controller failed"
-                                        : "this controller does not lead at present"));
-  }
-  Request request;
-  if (!request.ParseFromString(bytes)) {
-    return reply(refused<Reply>(wire::ErrorCode::kInvalidRequest, "the request cannot be read"));
-  }
-  Decision decision = decide(request);
-  raft::Index index = member_->raft().log().last_index();
-  if (!decision.records.empty()) {
-    std::size_t size = 0;
-    for (const auto& each : decision.records) size += each.ByteSizeLong() + 8;
-    if (size > wal::kEntryBytesMax) {
-      return reply(refused<Reply>(wire::ErrorCode::kPolicyViolation,
-                                  "the change is too large for one entry of the metadata log"));
-    }
-    index = append(decision.records);
-  }
-  if constexpr (requires { decision.reply.set_offset(0); }) {
-    decision.reply.set_offset(decision.records.empty() ? -1 : index.value());
-  }
-  if constexpr (std::is_same_v<Reply, proto::RegisterBrokerReply>) {
-    if (!decision.records.empty()) decision.reply.set_broker_epoch(index.value());
-  }
-  // A reply without records may speak of an entry that is not committed yet: it waits too.
-  state_.when_committed(index, [bytes_out = decision.reply.SerializeAsString(),
-                                reply = std::move(reply)](bool committed) mutable {
-    reply(committed ? std::move(bytes_out)
-                    : refused<Reply>(wire::ErrorCode::kNotController,
-                                     "this controller stopped leading before the change was "
-                                     "known to be kept"));
-  });
-}
-
-void Controller::Core::serve() {
-  // Handlers run only while this object lives.
-  serve_method<proto::CreateTopicsRequest>(methods::kCreateTopics, [this](const auto& request) {
-    return cluster::create_topics(request, *state_.head(), settings_, random_);
-  });
-  serve_method<proto::DeleteTopicsRequest>(methods::kDeleteTopics, [this](const auto& request) {
-    return cluster::delete_topics(request, *state_.head());
-  });
-  serve_method<proto::CreatePartitionsRequest>(
-      methods::kCreatePartitions, [this](const auto& request) {
-        return cluster::create_partitions(request, *state_.head(), random_);
-      });
-  serve_method<proto::IncrementalAlterConfigsRequest>(
-      methods::kIncrementalAlterConfigs, [this](const auto& request) {
-        return cluster::incremental_alter_configs(request, *state_.head(), settings_);
-      });
-  serve_method<proto::AlterConfigsRequest>(methods::kAlterConfigs, [this](const auto& request) {
-    return cluster::alter_configs(request, *state_.head(), settings_);
-  });
-  serve_method<proto::UpdateFeaturesRequest>(methods::kUpdateFeatures, [this](const auto& request) {
-    return cluster::update_features(request, *state_.head());
-  });
-  serve_method<proto::AllocateProducerIdsRequest>(
-      methods::kAllocateProducerIds, [this](const auto& request) {
-        return cluster::allocate_producer_ids(request, *state_.head());
-      });
-  serve_method<proto::RegisterBrokerRequest>(methods::kRegisterBroker, [this](const auto& request) {
-    return cluster::register_broker(request, *state_.head());
-  });
-  seams_.rpc.serve_stream(
-      methods::kMetadata,
-      [weak = weak_from_this()](std::string request, std::shared_ptr<io::RpcSink> sink) {
-        proto::MetadataRequest parsed;
-        auto self = weak.lock();
-        if (self && parsed.ParseFromString(request)) {
-          self->subscribe(parsed.have_offset(), std::move(sink));
-        }
-      });
-}
-
-void Controller::Core::subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink) {
-  if (stopping_) return;
-  if (ready()) {
-    return publisher_.subscribe(have, std::move(sink), *state_.committed(), member_->raft().log());
-  }
-  sink->on_gone = [weak = weak_from_this(), raw = sink.get()] {
-    if (auto self = weak.lock()) {
-      std::erase_if(self->waiting_subscriptions_,
-                    [&](const auto& each) { return each.sink.get() == raw; });
-    }
-  };
-  waiting_subscriptions_.push_back({have, std::move(sink)});
-}
-
-void Controller::Core::serve_waiting_subscriptions() {
-  if (waiting_subscriptions_.empty() || !ready()) return;
-  for (auto& each : std::exchange(waiting_subscriptions_, {})) {
-    subscribe(each.have, std::move(each.sink));
-  }
 }
 
 void Controller::Core::stop(std::move_only_function<void()> done) {

@@ -129,8 +129,14 @@ io::IoResult<RaftStore::Opened> RaftStore::open(io::Disk& disk, const std::strin
     return out;
   }
 
-  const std::string path = directory + "/" + file_name(generation, ".wal");
-  auto content = disk.read_file(path);
+  if (auto read = store.read_back(generation, out); !read) return std::unexpected(read.error());
+  return out;
+}
+
+// Takes in the newest segment and its snapshot, and cuts a torn tail.
+io::IoResult<void> RaftStore::read_back(std::uint64_t generation, Opened& out) {
+  const std::string path = directory_ + "/" + file_name(generation, ".wal");
+  auto content = disk_.read_file(path);
   if (!content) return std::unexpected(content.error());
   auto scanned = scan(path, base::as_bytes(*content), generation);
   if (!scanned) return std::unexpected(scanned.error());
@@ -139,9 +145,9 @@ io::IoResult<RaftStore::Opened> RaftStore::open(io::Disk& disk, const std::strin
   out.recovered.entries = std::move(scanned->entries);
   if (scanned->header.snapshot_index > raft::Index(0)) {
     const std::string snapshot_path =
-        directory + "/" +
+        directory_ + "/" +
         file_name(static_cast<std::uint64_t>(scanned->header.snapshot_index.value()), ".snapshot");
-    auto snapshot_file = disk.read_file(snapshot_path);
+    auto snapshot_file = disk_.read_file(snapshot_path);
     if (!snapshot_file) return std::unexpected(snapshot_file.error());
     auto snapshot = wal::decode_snapshot(*snapshot_file);
     if (!snapshot || snapshot->index != scanned->header.snapshot_index ||
@@ -151,21 +157,21 @@ io::IoResult<RaftStore::Opened> RaftStore::open(io::Disk& disk, const std::strin
     out.recovered.snapshot = std::move(*snapshot);
   }
 
-  store.generation_ = generation;
-  auto file = disk.open(path, io::OpenMode::kReadWrite);
+  generation_ = generation;
+  auto file = disk_.open(path, io::OpenMode::kReadWrite);
   if (!file) return std::unexpected(file.error());
-  store.file_ = *file;
-  store.end_ = scanned->end;
+  file_ = *file;
+  end_ = scanned->end;
   if (out.bytes_cut > 0) {
-    if (auto cut = store.file_->truncate(store.end_); !cut) return std::unexpected(cut.error());
+    if (auto cut = file_->truncate(end_); !cut) return std::unexpected(cut.error());
   }
   // What was read may stand in the page cache only: the next start must read the same.
-  if (auto synced = store.file_->sync_data(); !synced) return std::unexpected(synced.error());
-  store.durable_ = store.end_;
-  if (auto removed = store.remove_others(generation, scanned->header.snapshot_index); !removed) {
+  if (auto synced = file_->sync_data(); !synced) return std::unexpected(synced.error());
+  durable_ = end_;
+  if (auto removed = remove_others(generation, scanned->header.snapshot_index); !removed) {
     return std::unexpected(removed.error());
   }
-  return out;
+  return {};
 }
 
 io::IoResult<void> RaftStore::write(const std::optional<raft::HardState>& hard_state,

@@ -51,6 +51,7 @@ class RaftStore {
  private:
   RaftStore(io::Disk& disk, std::string directory) : disk_(disk), directory_(directory) {}
 
+  io::IoResult<void> read_back(std::uint64_t generation, Opened& out);
   io::IoResult<void> start_segment(std::uint64_t generation, const raft::Snapshot& snapshot,
                                    const raft::HardState& hard_state,
                                    std::span<const raft::Entry> entries);

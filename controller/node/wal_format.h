@@ -10,7 +10,7 @@
 #include <variant>
 
 #include "common/base/bytes.h"
-#include "controller/raft/types.h"
+#include "controller/raft/protocol.h"
 
 namespace controller::wal {
 

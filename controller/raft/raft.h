@@ -21,8 +21,8 @@
 
 #include "common/base/random.h"
 #include "common/base/time.h"
+#include "controller/raft/protocol.h"
 #include "controller/raft/raft_log.h"
-#include "controller/raft/types.h"
 
 namespace controller::raft {
 

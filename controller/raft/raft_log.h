@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "controller/raft/types.h"
+#include "controller/raft/protocol.h"
 
 namespace controller::raft {
 

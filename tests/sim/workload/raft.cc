@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "tests/sim/workload/raft_model.h"
 #include "tests/sim/workload/workload.h"
 
 namespace sim {
@@ -17,42 +18,6 @@ using namespace controller::raft;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-std::uint64_t mix(std::uint64_t state, const Entry& entry) {
-  state = base::Random(state ^ static_cast<std::uint64_t>(entry.term.value())).next();
-  for (char c : *entry.data) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return state;
-}
-
-// One write as the disk model sees it: exactly one of the four.
-struct DiskOp {
-  std::optional<HardState> hard_state;
-  std::optional<Snapshot> install;
-  std::optional<Snapshot> compact;
-  std::optional<Entry> entry;
-};
-
-struct Store {
-  HardState hard_state;
-  Snapshot snapshot;
-  std::vector<Entry> entries;
-
-  void apply(const DiskOp& op) {
-    if (op.hard_state) hard_state = *op.hard_state;
-    if (op.install) {
-      snapshot = *op.install;
-      entries.clear();
-    }
-    if (op.compact && op.compact->index > snapshot.index) {
-      snapshot = *op.compact;
-      std::erase_if(entries, [&](const Entry& each) { return each.index <= snapshot.index; });
-    }
-    if (op.entry) {
-      std::erase_if(entries, [&](const Entry& each) { return each.index >= op.entry->index; });
-      entries.push_back(*op.entry);
-    }
-  }
-};
 
 class Cluster;
 

@@ -1,0 +1,88 @@
+// The inside of Controller: only controller.cc and services.cc include it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/timer_wheel.h"
+#include "controller/cluster/decide.h"
+#include "controller/controller.h"
+#include "controller/node/publisher.h"
+#include "controller/node/raft_node.h"
+#include "controller/node/state.h"
+
+namespace controller {
+
+class Controller::Core : public std::enable_shared_from_this<Core> {
+ public:
+  Core(Seams seams, Config config)
+      : seams_(seams),
+        config_(std::move(config)),
+        random_(seams.random.split("decide")),
+        publisher_(seams.diag) {
+    settings_.default_partitions = config_.default_partitions;
+    settings_.default_replication_factor = config_.default_replication_factor;
+    settings_.config_rules = config_.config_rules;
+    reopen_.on_fire([this] { open(); });
+  }
+
+  void start(const std::string& data_directory, Done done);
+  void stop(std::move_only_function<void()> done);
+  meta::ImagePtr image() const { return state_.committed(); }
+  Stats stats() const;
+
+ private:
+  struct Subscription {
+    std::int64_t have = -1;
+    std::shared_ptr<io::RpcSink> sink;
+  };
+
+  void lock_then_open();
+  void open();
+  void opened(const io::IoResult<void>& result);
+  void close_member();
+
+  void on_committed(const std::vector<raft::Entry>& entries);
+  void on_installed(const raft::Snapshot& snapshot);
+  void on_role_changed();
+  void on_failed(const io::IoError& error);
+  void broken(const std::string& why);
+  void maybe_started();
+  void maybe_checkpoint();
+
+  // Leads, and everything committed before is known.
+  bool ready() const { return member_ && member_->running() && member_->raft().ready(); }
+  raft::Index append(const std::vector<proto::Record>& records);
+
+  void serve();
+  void subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink);
+  void serve_waiting_subscriptions();
+  template <class Request, class Decide>
+  void serve_method(const char* method, Decide decide);
+  template <class Request, class Decide>
+  void answer(const std::string& bytes, Decide& decide, io::RpcReply reply);
+
+  Seams seams_;
+  Config config_;
+  base::Random random_;
+  cluster::Settings settings_;
+  std::string directory_;
+  std::shared_ptr<io::DirectoryLock> lock_;
+  State state_;
+  Publisher publisher_;
+  std::shared_ptr<RaftNode> member_;
+  std::vector<Subscription> waiting_subscriptions_;
+  Done start_done_;
+  std::uint64_t lives_ = 0;
+  bool was_leading_ = false;
+  bool stopping_ = false;
+  std::move_only_function<void()> stop_done_;
+  bool failed_ = false;
+  std::uint64_t entries_ = 0;
+  RaftNode::Stats earlier_;  // of members closed since the start
+  base::Timer reopen_;
+};
+
+}  // namespace controller

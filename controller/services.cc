@@ -1,0 +1,149 @@
+// The controller's services: a request is decided against the log's end, its records are appended,
+// and the reply leaves once they are committed.
+#include <utility>
+
+#include "common/base/check.h"
+#include "controller/cluster/verdict.h"
+#include "controller/core.h"
+#include "controller/node/methods.h"
+#include "controller/node/wal_format.h"
+
+namespace controller {
+namespace {
+
+template <class Reply>
+std::string refused(wire::ErrorCode code, const std::string& message) {
+  Reply reply;
+  cluster::set_error(reply.mutable_error(), {code, message});
+  return reply.SerializeAsString();
+}
+
+}  // namespace
+
+raft::Index Controller::Core::append(const std::vector<proto::Record>& records) {
+  proto::RecordBatch batch;
+  for (const auto& each : records) *batch.add_records() = each;
+  const raft::Index index =
+      member_->propose(std::make_shared<const std::string>(batch.SerializeAsString()));
+  ++entries_;
+  // What was decided fits the image that it was decided against.
+  const auto done = state_.appended(member_->raft().log().at(index));
+  CHECK(done.has_value());
+  return index;
+}
+
+template <class Request, class Decide>
+void Controller::Core::serve_method(const char* method, Decide decide) {
+  using Reply = decltype(decide(std::declval<const Request&>()).reply);
+  seams_.rpc.serve(
+      method, [weak = weak_from_this(), decide](std::string request, io::RpcReply reply) mutable {
+        if (auto self = weak.lock()) {
+          self->template answer<Request>(request, decide, std::move(reply));
+        } else {
+          reply(refused<Reply>(wire::ErrorCode::kNotController, "this controller has stopped"));
+        }
+      });
+}
+
+template <class Request, class Decide>
+void Controller::Core::answer(const std::string& bytes, Decide& decide, io::RpcReply reply) {
+  using Decision = decltype(decide(std::declval<const Request&>()));
+  using Reply = decltype(Decision::reply);
+  if (!ready()) {
+    return reply(refused<Reply>(wire::ErrorCode::kNotController,
+                                failed_ ? "the metadata disk of this controller failed"
+                                        : "this controller does not lead at present"));
+  }
+  Request request;
+  if (!request.ParseFromString(bytes)) {
+    return reply(refused<Reply>(wire::ErrorCode::kInvalidRequest, "the request cannot be read"));
+  }
+  Decision decision = decide(request);
+  raft::Index index = member_->raft().log().last_index();
+  if (!decision.records.empty()) {
+    std::size_t size = 0;
+    for (const auto& each : decision.records) size += each.ByteSizeLong() + 8;
+    if (size > wal::kEntryBytesMax) {
+      return reply(refused<Reply>(wire::ErrorCode::kPolicyViolation,
+                                  "the change is too large for one entry of the metadata log"));
+    }
+    index = append(decision.records);
+  }
+  if constexpr (requires { decision.reply.set_offset(0); }) {
+    decision.reply.set_offset(decision.records.empty() ? -1 : index.value());
+  }
+  if constexpr (std::is_same_v<Reply, proto::RegisterBrokerReply>) {
+    if (!decision.records.empty()) decision.reply.set_broker_epoch(index.value());
+  }
+  // A reply without records may speak of an entry that is not committed yet: it waits too.
+  state_.when_committed(index, [bytes_out = decision.reply.SerializeAsString(),
+                                reply = std::move(reply)](bool committed) mutable {
+    reply(committed ? std::move(bytes_out)
+                    : refused<Reply>(wire::ErrorCode::kNotController,
+                                     "this controller stopped leading before the change was "
+                                     "known to be kept"));
+  });
+}
+
+void Controller::Core::serve() {
+  // Handlers run only while this object lives.
+  serve_method<proto::CreateTopicsRequest>(methods::kCreateTopics, [this](const auto& request) {
+    return cluster::create_topics(request, *state_.head(), settings_, random_);
+  });
+  serve_method<proto::DeleteTopicsRequest>(methods::kDeleteTopics, [this](const auto& request) {
+    return cluster::delete_topics(request, *state_.head());
+  });
+  serve_method<proto::CreatePartitionsRequest>(
+      methods::kCreatePartitions, [this](const auto& request) {
+        return cluster::create_partitions(request, *state_.head(), random_);
+      });
+  serve_method<proto::IncrementalAlterConfigsRequest>(
+      methods::kIncrementalAlterConfigs, [this](const auto& request) {
+        return cluster::incremental_alter_configs(request, *state_.head(), settings_);
+      });
+  serve_method<proto::AlterConfigsRequest>(methods::kAlterConfigs, [this](const auto& request) {
+    return cluster::alter_configs(request, *state_.head(), settings_);
+  });
+  serve_method<proto::UpdateFeaturesRequest>(methods::kUpdateFeatures, [this](const auto& request) {
+    return cluster::update_features(request, *state_.head());
+  });
+  serve_method<proto::AllocateProducerIdsRequest>(
+      methods::kAllocateProducerIds, [this](const auto& request) {
+        return cluster::allocate_producer_ids(request, *state_.head());
+      });
+  serve_method<proto::RegisterBrokerRequest>(methods::kRegisterBroker, [this](const auto& request) {
+    return cluster::register_broker(request, *state_.head());
+  });
+  seams_.rpc.serve_stream(
+      methods::kMetadata,
+      [weak = weak_from_this()](std::string request, std::shared_ptr<io::RpcSink> sink) {
+        proto::MetadataRequest parsed;
+        auto self = weak.lock();
+        if (self && parsed.ParseFromString(request)) {
+          self->subscribe(parsed.have_offset(), std::move(sink));
+        }
+      });
+}
+
+void Controller::Core::subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink) {
+  if (stopping_) return;
+  if (ready()) {
+    return publisher_.subscribe(have, std::move(sink), *state_.committed(), member_->raft().log());
+  }
+  sink->on_gone = [weak = weak_from_this(), raw = sink.get()] {
+    if (auto self = weak.lock()) {
+      std::erase_if(self->waiting_subscriptions_,
+                    [&](const auto& each) { return each.sink.get() == raw; });
+    }
+  };
+  waiting_subscriptions_.push_back({have, std::move(sink)});
+}
+
+void Controller::Core::serve_waiting_subscriptions() {
+  if (waiting_subscriptions_.empty() || !ready()) return;
+  for (auto& each : std::exchange(waiting_subscriptions_, {})) {
+    subscribe(each.have, std::move(each.sink));
+  }
+}
+
+}  // namespace controller
