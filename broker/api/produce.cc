@@ -81,7 +81,7 @@ void ProduceOperation::check_batch(Node& node, Item& item, const wire::Records& 
   if (!checked) {
     refuse(item, checked.error().code, std::move(checked.error().message));
     for (auto& bad : checked.error().records) {
-      item.record_errors.push_back({.batch_index = bad.batch_index,
+      item.record_errors.push_back({.batch_index = bad.index,
                                     .batch_index_error_message = std::move(bad.message)});
     }
     return;
