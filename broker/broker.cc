@@ -17,9 +17,9 @@ Broker::Broker(Seams seams, config::BrokerConfig config)
   node_.partitions = &table_;
   std::uint32_t index = 0;
   for (const auto& reactor : seams_.reactors) {
-    node_.reactors.push_back(std::make_unique<Reactor>(
-        index, reactor.executor, reactor.net,
-        seams_.random.split("reactor " + std::to_string(index))));
+    node_.reactors.push_back(
+        std::make_unique<Reactor>(index, reactor.executor, reactor.net,
+                                  seams_.random.split("reactor " + std::to_string(index))));
     ++index;
   }
 }
@@ -47,17 +47,16 @@ void Broker::start(const std::string& cluster_id, std::vector<meta::Listener> li
 void Broker::begin(const std::string& cluster_id, std::vector<meta::Listener> listeners) {
   node_.cluster_id = cluster_id;
   node_.log_directory = directory_.get();
-  flusher_ = std::make_unique<Flusher>(seams_.disk, directory_->path(), directory_->health(),
-                                       home());
+  flusher_ =
+      std::make_unique<Flusher>(seams_.disk, directory_->path(), directory_->health(), home());
   controller_ = std::make_unique<ControllerClient>(home(), seams_.controller);
   metadata_ = std::make_unique<MetadataFollower>(home(), seams_.controller, seams_.diag,
                                                  seams_.random.split("metadata"));
-  producer_ids_ =
-      std::make_unique<ProducerIds>(node_.broker_id, home(), *controller_, *metadata_);
+  producer_ids_ = std::make_unique<ProducerIds>(node_.broker_id, home(), *controller_, *metadata_);
   hosting_ = std::make_unique<Hosting>(
       node_, seams_.disk, *directory_, *flusher_, home(), seams_.random.split("hosting"),
-      Hosting::Chores{.retention_every = std::chrono::milliseconds(
-                          config_.log_retention_check_interval_ms)});
+      Hosting::Chores{.retention_every =
+                          std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
   node_.controller = controller_.get();
   node_.metadata = metadata_.get();
   node_.producer_ids = producer_ids_.get();
@@ -86,8 +85,7 @@ void Broker::begin(const std::string& cluster_id, std::vector<meta::Listener> li
 
 io::Net::Accept Broker::accept_on(std::size_t reactor, std::string listener) {
   return [this, reactor, listener = std::move(listener)](
-             std::shared_ptr<io::Connection> connection)
-             -> std::shared_ptr<io::ConnectionHandler> {
+             std::shared_ptr<io::Connection> connection) -> std::shared_ptr<io::ConnectionHandler> {
     if (node_.stopping) return nullptr;
     auto session = std::make_shared<api::Session>(node_, *node_.reactors[reactor],
                                                   std::move(connection), listener);

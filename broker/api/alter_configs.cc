@@ -63,14 +63,14 @@ auto finish(Node& node, io::Executor& home, Pending<Response> pending, Reply<Res
         out.error_code = failed.code;
         out.error_message = failed.message;
       } else if (i < static_cast<std::size_t>(made->resources_size())) {
-        set_error(made->resources(static_cast<int>(i)).error(), out.error_code,
-                  out.error_message);
+        set_error(made->resources(static_cast<int>(i)).error(), out.error_code, out.error_message);
       }
     }
     const base::Offset offset(made ? made->offset() : -1);
-    node.hosting->when_applied(offset, home,
-                               [response = std::move(pending.response),
-                                reply = std::move(reply)]() mutable { reply(response); });
+    node.hosting->when_applied(
+        offset, home, [response = std::move(pending.response), reply = std::move(reply)]() mutable {
+          reply(response);
+        });
   };
 }
 

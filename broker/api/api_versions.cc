@@ -49,10 +49,8 @@ void api_versions(Context& context, const wire::ApiVersionsRequest& request,
     response.error_code = ErrorCode::kInvalidRequest;
     return reply(response);
   }
-  const bool other_cluster =
-      request.cluster_id && *request.cluster_id != context.node.cluster_id;
-  const bool other_node =
-      request.node_id >= 0 && request.node_id != context.node.broker_id.value();
+  const bool other_cluster = request.cluster_id && *request.cluster_id != context.node.cluster_id;
+  const bool other_node = request.node_id >= 0 && request.node_id != context.node.broker_id.value();
   if (other_cluster || other_node) {
     response.error_code = ErrorCode::kRebootstrapRequired;
     return reply(response);
@@ -61,8 +59,7 @@ void api_versions(Context& context, const wire::ApiVersionsRequest& request,
   for (const meta::SupportedFeature& feature : meta::kSupportedFeatures) {
     // Before v4 clients reject a range that starts at 0 (KAFKA-17492).
     if (feature.min == 0 && context.version < 4) continue;
-    response.supported_features.push_back(
-        {std::string(feature.name), feature.min, feature.max});
+    response.supported_features.push_back({std::string(feature.name), feature.min, feature.max});
   }
   const auto image = context.node.image();
   response.finalized_features_epoch = image->offset().value();

@@ -34,9 +34,8 @@ void create_partitions(Context& context, const wire::CreatePartitionsRequest& re
         const CallError failed = whole_error(made);
         if (failed.code != ErrorCode::kNone) {
           for (const auto& topic : request.topics) {
-            response.results.push_back({.name = topic.name,
-                                        .error_code = failed.code,
-                                        .error_message = failed.message});
+            response.results.push_back(
+                {.name = topic.name, .error_code = failed.code, .error_message = failed.message});
           }
           return reply(response);
         }
@@ -45,11 +44,9 @@ void create_partitions(Context& context, const wire::CreatePartitionsRequest& re
           out.name = topic.name();
           set_error(topic.error(), out.error_code, out.error_message);
         }
-        node.hosting->when_applied(
-            base::Offset(made->offset()), home,
-            [response = std::move(response), reply = std::move(reply)]() mutable {
-              reply(response);
-            });
+        node.hosting->when_applied(base::Offset(made->offset()), home,
+                                   [response = std::move(response),
+                                    reply = std::move(reply)]() mutable { reply(response); });
       });
 }
 

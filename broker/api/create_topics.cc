@@ -85,8 +85,8 @@ void create_topics(Context& context, const wire::CreateTopicsRequest& request,
   io::Executor& home = context.reactor.executor;
   node.controller->create_topics(
       to_proto(request), timeout_of(request.timeout_ms), home,
-      [&node, &home, request, reply = std::move(reply)](
-          std::expected<proto::CreateTopicsReply, CallError> made) mutable {
+      [&node, &home, request,
+       reply = std::move(reply)](std::expected<proto::CreateTopicsReply, CallError> made) mutable {
         const CallError failed = whole_error(made);
         if (failed.code != ErrorCode::kNone) {
           wire::CreateTopicsResponse response;
@@ -99,11 +99,10 @@ void create_topics(Context& context, const wire::CreateTopicsRequest& request,
           return reply(response);
         }
         const base::Offset offset(made->offset());
-        node.hosting->when_applied(offset, home,
-                                   [&node, request = std::move(request), made = std::move(*made),
-                                    reply = std::move(reply)]() mutable {
-                                     reply(to_wire(node, request, made));
-                                   });
+        node.hosting->when_applied(
+            offset, home,
+            [&node, request = std::move(request), made = std::move(*made),
+             reply = std::move(reply)]() mutable { reply(to_wire(node, request, made)); });
       });
 }
 

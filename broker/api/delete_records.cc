@@ -56,8 +56,7 @@ void delete_records(Context& context, const wire::DeleteRecordsRequest& request,
       if (error != ErrorCode::kNone) continue;
       ++gathering->missing;
       context.node.hosting->delete_records(
-          partition,
-          asked.offset == -1 ? std::nullopt : std::optional(base::Offset(asked.offset)),
+          partition, asked.offset == -1 ? std::nullopt : std::optional(base::Offset(asked.offset)),
           context.reactor.executor, [gathering, t, p](ErrorCode failed, base::Offset start) {
             auto& result = gathering->response.topics[t].partitions[p];
             result.error_code = failed;

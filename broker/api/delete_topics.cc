@@ -53,8 +53,8 @@ void delete_topics(Context& context, const wire::DeleteTopicsRequest& request,
   }
   node.controller->delete_topics(
       call, timeout_of(request.timeout_ms), home,
-      [&node, &home, topics = std::move(topics), reply = std::move(reply)](
-          std::expected<proto::DeleteTopicsReply, CallError> made) mutable {
+      [&node, &home, topics = std::move(topics),
+       reply = std::move(reply)](std::expected<proto::DeleteTopicsReply, CallError> made) mutable {
         const CallError failed = whole_error(made);
         if (failed.code != ErrorCode::kNone) {
           return reply(refused(topics, failed.code, failed.message));
@@ -66,11 +66,9 @@ void delete_topics(Context& context, const wire::DeleteTopicsRequest& request,
           out.topic_id = from_proto(topic.topic_id());
           set_error(topic.error(), out.error_code, out.error_message);
         }
-        node.hosting->when_applied(
-            base::Offset(made->offset()), home,
-            [response = std::move(response), reply = std::move(reply)]() mutable {
-              reply(response);
-            });
+        node.hosting->when_applied(base::Offset(made->offset()), home,
+                                   [response = std::move(response),
+                                    reply = std::move(reply)]() mutable { reply(response); });
       });
 }
 

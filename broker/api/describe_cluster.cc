@@ -13,9 +13,8 @@ void describe_cluster(Context& context, const wire::DescribeClusterRequest& requ
   response.endpoint_type = request.endpoint_type;
   if (request.endpoint_type != kBrokers) {
     // Controllers speak gRPC: a Kafka client cannot be sent to them (KIP-919).
-    response.error_code = request.endpoint_type == 2
-                              ? wire::ErrorCode::kMismatchedEndpointType
-                              : wire::ErrorCode::kUnsupportedEndpointType;
+    response.error_code = request.endpoint_type == 2 ? wire::ErrorCode::kMismatchedEndpointType
+                                                     : wire::ErrorCode::kUnsupportedEndpointType;
     response.error_message = "this listener belongs to a broker: ask for endpoint type 1";
     return reply(response);
   }

@@ -1,5 +1,5 @@
-// DescribeConfigs, versions 1-4: every config of topics, brokers and groups with the value in force,
-// its source, synonyms, type and documentation.
+// DescribeConfigs, versions 1-4: every config of topics, brokers and groups with the value in
+// force, its source, synonyms, type and documentation.
 #include <algorithm>
 
 #include "broker/api/config_entries.h"
@@ -43,9 +43,9 @@ std::vector<config::Entry> entries_of(const Node& node, const meta::Image& image
     case kClientMetricsResource:
       return {};  // no subscription has ever been made
     default:
-      refuse(out, ErrorCode::kInvalidRequest,
-             "config resources of type " + std::to_string(asked.resource_type) +
-                 " are not described");
+      refuse(
+          out, ErrorCode::kInvalidRequest,
+          "config resources of type " + std::to_string(asked.resource_type) + " are not described");
       return {};
   }
 }

@@ -12,8 +12,8 @@ namespace {
 using wire::ErrorCode;
 using Result = wire::DescribeLogDirsResponse::DescribeLogDirsResult;
 
-void add_partition(wire::DescribeLogDirsResponse::DescribeLogDirsTopic& topic,
-                   std::int32_t index, Partition& partition) {
+void add_partition(wire::DescribeLogDirsResponse::DescribeLogDirsTopic& topic, std::int32_t index,
+                   Partition& partition) {
   auto& out = topic.partitions.emplace_back();
   out.partition_index = index;
   out.partition_size = static_cast<std::int64_t>(partition.bounds().size_bytes);

@@ -45,8 +45,8 @@ void describe_topic_partitions(Context& context,
     for (const auto& topic : request.topics) names.insert(topic.name);
   }
   const std::string first = request.cursor ? request.cursor->topic_name : std::string();
-  std::int32_t left = std::clamp(request.response_partition_limit, 1,
-                                 limits::kDescribedPartitionsMax);
+  std::int32_t left =
+      std::clamp(request.response_partition_limit, 1, limits::kDescribedPartitionsMax);
   for (auto name = names.lower_bound(first); name != names.end(); ++name) {
     const meta::Topic* topic = image->topic(*name);
     std::int32_t start =

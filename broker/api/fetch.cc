@@ -46,8 +46,8 @@ FetchOperation::FetchOperation(Context& context, const wire::FetchRequest& reque
       deadline_(context.reactor.executor.now() +
                 std::chrono::milliseconds(std::max(0, request.max_wait_ms))),
       bytes_max_(std::clamp<std::int64_t>(
-          request.max_bytes, 0, std::min<std::int64_t>(limits::kFetchBytesMax,
-                                                       context.node.config.fetch_max_bytes))),
+          request.max_bytes, 0,
+          std::min<std::int64_t>(limits::kFetchBytesMax, context.node.config.fetch_max_bytes))),
       read_committed_(request.isolation_level == 1),
       by_id_(context.version >= 13),
       follower_((context.version >= 15 ? request.replica_state.replica_id : request.replica_id) >=
@@ -101,8 +101,8 @@ void FetchOperation::read() {
     const std::int64_t left = std::max<std::int64_t>(0, bytes_max_ - bytes_);
     ReadRequest request;
     request.from = base::Offset(item.target->fetch_offset);
-    request.bytes_max = static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(item.target->bytes_max, 0, left));
+    request.bytes_max =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(item.target->bytes_max, 0, left));
     // The first partition with data is served whatever the limits say (KIP-74).
     request.at_least_one_batch = bytes_ == 0;
     request.read_committed = read_committed_;
@@ -121,7 +121,8 @@ void FetchOperation::read() {
 bool FetchOperation::enough() const {
   if (items_.empty() || bytes_ >= bytes_min_) return true;
   return std::ranges::any_of(items_, [](const Item& item) {
-    return item.answer.cold.has_value() || item.answer.error != ErrorCode::kNone || item.answer.diverging.has_value();
+    return item.answer.cold.has_value() || item.answer.error != ErrorCode::kNone ||
+           item.answer.diverging.has_value();
   });
 }
 
@@ -148,10 +149,10 @@ void FetchOperation::park() {
     Item& item = items_[i];
     if (item.waiting) continue;
     // Behind what was just read; without data, behind the position itself.
-    const base::Offset from = item.answer.slice ? item.answer.slice->end_bound
-                                                : base::Offset(item.target->fetch_offset);
-    if (item.partition->await_visible(from, read_committed_, reactor_.executor,
-                                      shared_from_this(), i)) {
+    const base::Offset from =
+        item.answer.slice ? item.answer.slice->end_bound : base::Offset(item.target->fetch_offset);
+    if (item.partition->await_visible(from, read_committed_, reactor_.executor, shared_from_this(),
+                                      i)) {
       parked_ = false;
       return;
     }

@@ -29,7 +29,7 @@ struct Context {
   std::string_view client_id;  // empty when the client sent none
   const io::Address& peer;
   const io::Address& local;
-  std::string_view listener;   // name of the listener that the connection came in by
+  std::string_view listener;  // name of the listener that the connection came in by
 };
 
 // Where finished responses go: the session, which sends them in the order of the requests.

@@ -21,8 +21,7 @@ void init_producer_id(Context& context, const wire::InitProducerIdRequest& reque
   // A client that lost its sequence comes with its old id: as in Kafka it simply gets a new one.
   context.node.producer_ids->next(
       context.reactor.executor,
-      [response, reply = std::move(reply)](
-          std::expected<base::ProducerId, ErrorCode> id) mutable {
+      [response, reply = std::move(reply)](std::expected<base::ProducerId, ErrorCode> id) mutable {
         if (id) {
           response.producer_id = id->value();
           response.producer_epoch = 0;

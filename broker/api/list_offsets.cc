@@ -49,9 +49,8 @@ class ListOffsetsOperation final : public PartitionListener,
                        Reply<wire::ListOffsetsResponse> reply)
       : reactor_(context.reactor),
         read_committed_(request.isolation_level == 1),
-        timeout_(std::chrono::milliseconds(context.version >= 10 && request.timeout_ms > 0
-                                               ? request.timeout_ms
-                                               : 30'000)),
+        timeout_(std::chrono::milliseconds(
+            context.version >= 10 && request.timeout_ms > 0 ? request.timeout_ms : 30'000)),
         reply_(std::move(reply)) {}
 
   void start(const PartitionTable::Snapshot& table, const wire::ListOffsetsRequest& request) {

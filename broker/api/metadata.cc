@@ -98,8 +98,8 @@ wire::MetadataResponse build(const Node& node, const Wanted& wanted, const Refus
     return response;
   }
   for (const auto& topic : wanted.topics) {
-    const meta::Topic* found = by_id(topic) ? image->topic(topic.topic_id)
-                                            : image->topic(topic.name.value_or(""));
+    const meta::Topic* found =
+        by_id(topic) ? image->topic(topic.topic_id) : image->topic(topic.name.value_or(""));
     response.topics.push_back(found != nullptr ? describe(*found, *image, wanted)
                                                : missing(topic, refusals, wanted));
   }

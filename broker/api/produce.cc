@@ -46,8 +46,7 @@ void ProduceOperation::check(Node& node) {
   items_.reserve(count);
   for (std::size_t t = 0; t < request_.topic_data.size(); ++t) {
     auto& topic = request_.topic_data[t];
-    const TopicPartitions* found =
-        by_id ? table->find(topic.topic_id) : table->find(topic.name);
+    const TopicPartitions* found = by_id ? table->find(topic.topic_id) : table->find(topic.name);
     for (auto& data : topic.partition_data) {
       Item& item = items_.emplace_back();
       item.topic = t;
@@ -81,8 +80,8 @@ void ProduceOperation::check_batch(Node& node, Item& item, const wire::Records& 
   if (!checked) {
     refuse(item, checked.error().code, std::move(checked.error().message));
     for (auto& bad : checked.error().records) {
-      item.record_errors.push_back({.batch_index = bad.index,
-                                    .batch_index_error_message = std::move(bad.message)});
+      item.record_errors.push_back(
+          {.batch_index = bad.index, .batch_index_error_message = std::move(bad.message)});
     }
     return;
   }
@@ -100,8 +99,7 @@ void ProduceOperation::check_batch(Node& node, Item& item, const wire::Records& 
   item.fit = true;
 }
 
-void run_produce_operations(Node& node,
-                            std::span<const std::shared_ptr<ProduceOperation>> run) {
+void run_produce_operations(Node& node, std::span<const std::shared_ptr<ProduceOperation>> run) {
   const auto now = node.clock.wall_ms();
   for (const auto& operation : run) operation->check(node);
   if (run.size() == 1 && run[0]->items_.size() == 1) {
@@ -151,7 +149,8 @@ void ProduceOperation::settle() {
   if (waiting_ == 0) return answer();
   timeout_.on_fire([this] { on_timeout(); });
   reactor_.executor.timers().set(
-      timeout_, reactor_.executor.now() + std::chrono::milliseconds(std::max(0, request_.timeout_ms)));
+      timeout_,
+      reactor_.executor.now() + std::chrono::milliseconds(std::max(0, request_.timeout_ms)));
 }
 
 void ProduceOperation::on_partition_event(std::uint64_t tag, ErrorCode error) {
@@ -178,8 +177,8 @@ void ProduceOperation::answer_without_response() {
     // The client waits for nothing: closing is the only way to tell it (as Kafka does).
     const std::string topic = request_.topic_data[item.topic].name;
     return reply_.close_connection("Produce with acks=0 to " + topic + "-" +
-                                   std::to_string(item.index) + " failed: " +
-                                   std::string(wire::name(item.append.error)));
+                                   std::to_string(item.index) +
+                                   " failed: " + std::string(wire::name(item.append.error)));
   }
   reply_.silently();
 }

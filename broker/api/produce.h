@@ -43,8 +43,8 @@ class ProduceOperation final : public PartitionListener,
     BatchAppend append;
     std::size_t topic = 0;  // position in the request
     std::int32_t index = 0;
-    bool fit = false;       // passed the checks: to be appended
-    bool waiting = false;   // for its commit
+    bool fit = false;      // passed the checks: to be appended
+    bool waiting = false;  // for its commit
     std::vector<wire::ProduceResponse::BatchIndexAndErrorMessage> record_errors;
   };
 
@@ -68,7 +68,6 @@ class ProduceOperation final : public PartitionListener,
   base::Timer timeout_;
 };
 
-void run_produce_operations(Node& node,
-                            std::span<const std::shared_ptr<ProduceOperation>> run);
+void run_produce_operations(Node& node, std::span<const std::shared_ptr<ProduceOperation>> run);
 
 }  // namespace broker::api

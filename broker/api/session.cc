@@ -90,7 +90,8 @@ void Session::handle_frame(base::BytesView frame) {
   if (result == wire::HeaderResult::kMalformed) return end("a malformed header: " + in.error());
   const ApiEntry* entry = find_api(header.api_key);
   if (result == wire::HeaderResult::kUnknownApiKey || entry == nullptr) {
-    return end("a request with api key " + std::to_string(header.api_key) + ", which is not served");
+    return end("a request with api key " + std::to_string(header.api_key) +
+               ", which is not served");
   }
   const auto slot = open_slot(*entry);
   PendingReply reply{shared_from_this(), slot, header.correlation_id, header.api_version};
@@ -173,8 +174,7 @@ void Session::send_ready() {
 
 void Session::send_frame(Slot& slot) {
   if (slot.frame.size() == 0) return;
-  const std::vector<wire::Splice> splices(slot.frame.splices().begin(),
-                                          slot.frame.splices().end());
+  const std::vector<wire::Splice> splices(slot.frame.splices().begin(), slot.frame.splices().end());
   reactor_.stats->bytes_out.add(slot.frame.total_size());
   base::Bytes bytes = slot.frame.take();
   if (splices.empty()) return connection_->send(std::move(bytes));
@@ -186,8 +186,7 @@ void Session::send_frame(Slot& slot) {
     sent = splice.position;
   }
   if (sent < bytes.size()) {
-    connection_->send(
-        base::Bytes(bytes.begin() + static_cast<std::ptrdiff_t>(sent), bytes.end()));
+    connection_->send(base::Bytes(bytes.begin() + static_cast<std::ptrdiff_t>(sent), bytes.end()));
   }
 }
 

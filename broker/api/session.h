@@ -63,9 +63,9 @@ class Session final : public io::ConnectionHandler,
   Node& node_;
   Reactor& reactor_;
   std::shared_ptr<io::Connection> connection_;
-  const std::string listener_;     // its name
-  std::deque<Slot> slots_;         // in order of the requests
-  std::uint64_t first_slot_ = 0;   // number of slots_.front()
+  const std::string listener_;        // its name
+  std::deque<Slot> slots_;            // in order of the requests
+  std::uint64_t first_slot_ = 0;      // number of slots_.front()
   std::uint32_t blocking_slots_ = 0;  // unanswered requests that nothing may overtake
   std::vector<std::shared_ptr<ProduceOperation>> produce_run_;
   std::size_t wanted_ = 0;

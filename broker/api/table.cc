@@ -70,8 +70,7 @@
 namespace broker::api {
 namespace {
 
-template <class Request, class Response,
-          void (*handler)(Context&, const Request&, Reply<Response>)>
+template <class Request, class Response, void (*handler)(Context&, const Request&, Reply<Response>)>
 bool decode_and_run(Context& context, wire::Reader& body, PendingReply pending) {
   Reply<Response> reply(std::move(pending.target), pending.slot, pending.correlation_id,
                         pending.version);
@@ -84,13 +83,12 @@ bool decode_and_run(Context& context, wire::Reader& body, PendingReply pending) 
   return true;
 }
 
-template <class Request, class Response,
-          void (*handler)(Context&, const Request&, Reply<Response>)>
+template <class Request, class Response, void (*handler)(Context&, const Request&, Reply<Response>)>
 constexpr ApiEntry entry(std::string_view name, std::int16_t version_min,
                          std::int16_t version_max) {
   static_assert(Request::kApiKey == Response::kApiKey);
-  return {Request::kApiKey, name, version_min, version_max, false,
-          &decode_and_run<Request, Response, handler>};
+  return {Request::kApiKey, name,  version_min,
+          version_max,      false, &decode_and_run<Request, Response, handler>};
 }
 
 // The client-facing profile of Apache Kafka 4.4 as far as this release goes. In order of keys.
@@ -100,33 +98,53 @@ constexpr auto kServed = std::to_array<ApiEntry>({
     entry<wire::FetchRequest, wire::FetchResponse, &fetch>("Fetch", 4, 18),
     entry<wire::ListOffsetsRequest, wire::ListOffsetsResponse, &list_offsets>("ListOffsets", 1, 11),
     entry<wire::MetadataRequest, wire::MetadataResponse, &metadata>("Metadata", 0, 13),
-    entry<wire::OffsetCommitRequest, wire::OffsetCommitResponse, &offset_commit>("OffsetCommit", 2, 10),
+    entry<wire::OffsetCommitRequest, wire::OffsetCommitResponse, &offset_commit>("OffsetCommit", 2,
+                                                                                 10),
     entry<wire::OffsetFetchRequest, wire::OffsetFetchResponse, &offset_fetch>("OffsetFetch", 1, 10),
-    entry<wire::FindCoordinatorRequest, wire::FindCoordinatorResponse, &find_coordinator>("FindCoordinator", 0, 6),
+    entry<wire::FindCoordinatorRequest, wire::FindCoordinatorResponse, &find_coordinator>(
+        "FindCoordinator", 0, 6),
     entry<wire::JoinGroupRequest, wire::JoinGroupResponse, &join_group>("JoinGroup", 0, 9),
     entry<wire::HeartbeatRequest, wire::HeartbeatResponse, &heartbeat>("Heartbeat", 0, 4),
     entry<wire::LeaveGroupRequest, wire::LeaveGroupResponse, &leave_group>("LeaveGroup", 0, 5),
     entry<wire::SyncGroupRequest, wire::SyncGroupResponse, &sync_group>("SyncGroup", 0, 5),
-    entry<wire::DescribeGroupsRequest, wire::DescribeGroupsResponse, &describe_groups>("DescribeGroups", 0, 6),
+    entry<wire::DescribeGroupsRequest, wire::DescribeGroupsResponse, &describe_groups>(
+        "DescribeGroups", 0, 6),
     entry<wire::ListGroupsRequest, wire::ListGroupsResponse, &list_groups>("ListGroups", 0, 5),
     entry<wire::ApiVersionsRequest, wire::ApiVersionsResponse, &api_versions>("ApiVersions", 0, 5),
-    entry<wire::CreateTopicsRequest, wire::CreateTopicsResponse, &create_topics>("CreateTopics", 2, 7),
-    entry<wire::DeleteTopicsRequest, wire::DeleteTopicsResponse, &delete_topics>("DeleteTopics", 1, 6),
-    entry<wire::DeleteRecordsRequest, wire::DeleteRecordsResponse, &delete_records>("DeleteRecords", 0, 2),
-    entry<wire::InitProducerIdRequest, wire::InitProducerIdResponse, &init_producer_id>("InitProducerId", 0, 5),
-    entry<wire::OffsetForLeaderEpochRequest, wire::OffsetForLeaderEpochResponse, &offset_for_leader_epoch>("OffsetForLeaderEpoch", 2, 4),
-    entry<wire::DescribeConfigsRequest, wire::DescribeConfigsResponse, &describe_configs>("DescribeConfigs", 1, 4),
-    entry<wire::AlterConfigsRequest, wire::AlterConfigsResponse, &alter_configs>("AlterConfigs", 0, 2),
-    entry<wire::DescribeLogDirsRequest, wire::DescribeLogDirsResponse, &describe_log_dirs>("DescribeLogDirs", 1, 5),
-    entry<wire::CreatePartitionsRequest, wire::CreatePartitionsResponse, &create_partitions>("CreatePartitions", 0, 3),
-    entry<wire::DeleteGroupsRequest, wire::DeleteGroupsResponse, &delete_groups>("DeleteGroups", 0, 3),
-    entry<wire::IncrementalAlterConfigsRequest, wire::IncrementalAlterConfigsResponse, &incremental_alter_configs>("IncrementalAlterConfigs", 0, 1),
-    entry<wire::OffsetDeleteRequest, wire::OffsetDeleteResponse, &offset_delete>("OffsetDelete", 0, 0),
-    entry<wire::UpdateFeaturesRequest, wire::UpdateFeaturesResponse, &update_features>("UpdateFeatures", 0, 2),
-    entry<wire::DescribeClusterRequest, wire::DescribeClusterResponse, &describe_cluster>("DescribeCluster", 0, 2),
-    entry<wire::DescribeProducersRequest, wire::DescribeProducersResponse, &describe_producers>("DescribeProducers", 0, 0),
-    entry<wire::ListConfigResourcesRequest, wire::ListConfigResourcesResponse, &list_config_resources>("ListConfigResources", 0, 1),
-    entry<wire::DescribeTopicPartitionsRequest, wire::DescribeTopicPartitionsResponse, &describe_topic_partitions>("DescribeTopicPartitions", 0, 0),
+    entry<wire::CreateTopicsRequest, wire::CreateTopicsResponse, &create_topics>("CreateTopics", 2,
+                                                                                 7),
+    entry<wire::DeleteTopicsRequest, wire::DeleteTopicsResponse, &delete_topics>("DeleteTopics", 1,
+                                                                                 6),
+    entry<wire::DeleteRecordsRequest, wire::DeleteRecordsResponse, &delete_records>("DeleteRecords",
+                                                                                    0, 2),
+    entry<wire::InitProducerIdRequest, wire::InitProducerIdResponse, &init_producer_id>(
+        "InitProducerId", 0, 5),
+    entry<wire::OffsetForLeaderEpochRequest, wire::OffsetForLeaderEpochResponse,
+          &offset_for_leader_epoch>("OffsetForLeaderEpoch", 2, 4),
+    entry<wire::DescribeConfigsRequest, wire::DescribeConfigsResponse, &describe_configs>(
+        "DescribeConfigs", 1, 4),
+    entry<wire::AlterConfigsRequest, wire::AlterConfigsResponse, &alter_configs>("AlterConfigs", 0,
+                                                                                 2),
+    entry<wire::DescribeLogDirsRequest, wire::DescribeLogDirsResponse, &describe_log_dirs>(
+        "DescribeLogDirs", 1, 5),
+    entry<wire::CreatePartitionsRequest, wire::CreatePartitionsResponse, &create_partitions>(
+        "CreatePartitions", 0, 3),
+    entry<wire::DeleteGroupsRequest, wire::DeleteGroupsResponse, &delete_groups>("DeleteGroups", 0,
+                                                                                 3),
+    entry<wire::IncrementalAlterConfigsRequest, wire::IncrementalAlterConfigsResponse,
+          &incremental_alter_configs>("IncrementalAlterConfigs", 0, 1),
+    entry<wire::OffsetDeleteRequest, wire::OffsetDeleteResponse, &offset_delete>("OffsetDelete", 0,
+                                                                                 0),
+    entry<wire::UpdateFeaturesRequest, wire::UpdateFeaturesResponse, &update_features>(
+        "UpdateFeatures", 0, 2),
+    entry<wire::DescribeClusterRequest, wire::DescribeClusterResponse, &describe_cluster>(
+        "DescribeCluster", 0, 2),
+    entry<wire::DescribeProducersRequest, wire::DescribeProducersResponse, &describe_producers>(
+        "DescribeProducers", 0, 0),
+    entry<wire::ListConfigResourcesRequest, wire::ListConfigResourcesResponse,
+          &list_config_resources>("ListConfigResources", 0, 1),
+    entry<wire::DescribeTopicPartitionsRequest, wire::DescribeTopicPartitionsResponse,
+          &describe_topic_partitions>("DescribeTopicPartitions", 0, 0),
 });
 static_assert(std::ranges::is_sorted(kServed, {}, &ApiEntry::key));
 

@@ -26,9 +26,9 @@ TEST(Table, AdvertisesOnlyWhatTheSchemaKnows) {
 // Goal: clients that choose features by exact versions find them. Method: the versions that
 // librdkafka up to 2.10 looks for.
 TEST(Table, ServesTheVersionsThatOldLibrdkafkaLooksFor) {
-  const std::pair<int, int> wanted[] = {{0, 0}, {0, 3}, {0, 7},  {1, 4},  {1, 10}, {10, 0}, {9, 1},
-                                        {8, 2}, {11, 0}, {14, 0}, {12, 0}, {13, 0}, {2, 1},  {22, 0},
-                                        {22, 2}, {18, 0}};
+  const std::pair<int, int> wanted[] = {{0, 0}, {0, 3},  {0, 7},  {1, 4},  {1, 10}, {10, 0},
+                                        {9, 1}, {8, 2},  {11, 0}, {14, 0}, {12, 0}, {13, 0},
+                                        {2, 1}, {22, 0}, {22, 2}, {18, 0}};
   for (const auto& [key, version] : wanted) {
     const ApiEntry* api = find_api(static_cast<std::int16_t>(key));
     ASSERT_NE(api, nullptr) << key;

@@ -19,7 +19,7 @@ void update_features(Context& context, const wire::UpdateFeaturesRequest& reques
     auto* each = call.add_features();
     each->set_name(update.feature);
     each->set_level(update.max_version_level);
-    each->set_upgrade_type(context.version >= 1   ? update.upgrade_type
+    each->set_upgrade_type(context.version >= 1     ? update.upgrade_type
                            : update.allow_downgrade ? kUnsafeDowngrade
                                                     : kUpgrade);
   }
@@ -47,11 +47,9 @@ void update_features(Context& context, const wire::UpdateFeaturesRequest& reques
             response.error_message = out.feature + ": " + out.error_message.value_or("");
           }
         }
-        node.hosting->when_applied(
-            base::Offset(made->offset()), home,
-            [response = std::move(response), reply = std::move(reply)]() mutable {
-              reply(response);
-            });
+        node.hosting->when_applied(base::Offset(made->offset()), home,
+                                   [response = std::move(response),
+                                    reply = std::move(reply)]() mutable { reply(response); });
       });
 }
 

@@ -53,10 +53,8 @@ TEST(FetchSessions, RefusesWrongIdsEpochsAndForms) {
   FetchSessions sessions(10, base::Random(1));
   EXPECT_EQ(sessions.begin(request_for(77, 1, {}), 12).error, ErrorCode::kFetchSessionIdNotFound);
   const auto id = sessions.begin(request_for(0, 0, {{"a", 1}}), 12).session->id();
-  EXPECT_EQ(sessions.begin(request_for(id, 2, {}), 12).error,
-            ErrorCode::kInvalidFetchSessionEpoch);
-  EXPECT_EQ(sessions.begin(request_for(id, 1, {}), 13).error,
-            ErrorCode::kFetchSessionTopicIdError);
+  EXPECT_EQ(sessions.begin(request_for(id, 2, {}), 12).error, ErrorCode::kInvalidFetchSessionEpoch);
+  EXPECT_EQ(sessions.begin(request_for(id, 1, {}), 13).error, ErrorCode::kFetchSessionTopicIdError);
   EXPECT_EQ(sessions.begin(request_for(id, 1, {}), 12).error, ErrorCode::kNone);
   // The final epoch ends the session and answers in full.
   auto plan = sessions.begin(request_for(id, -1, {{"a", 3}}), 12);

@@ -32,8 +32,8 @@ class Hosting {
     base::Duration checkpoint_every = std::chrono::seconds(5);
     base::Duration retention_every = std::chrono::minutes(5);
   };
-  Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& flusher,
-          io::Executor& home, base::Random random, Chores chores);
+  Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& flusher, io::Executor& home,
+          base::Random random, Chores chores);
   ~Hosting();
   Hosting(const Hosting&) = delete;
   Hosting& operator=(const Hosting&) = delete;

@@ -33,13 +33,13 @@ struct Node {
   base::BrokerId broker_id{};
   std::string cluster_id;
 
-  MetadataFollower* metadata = nullptr;     // image(): any thread
-  ControllerClient* controller = nullptr;   // calls from any reactor; see its header
-  PartitionTable* partitions = nullptr;     // find(): any thread
-  GroupCoordinators* groups = nullptr;      // any thread; see its header
-  Hosting* hosting = nullptr;               // what is said there
-  ProducerIds* producer_ids = nullptr;      // any thread
-  LogDirectory* log_directory = nullptr;    // any thread
+  MetadataFollower* metadata = nullptr;    // image(): any thread
+  ControllerClient* controller = nullptr;  // calls from any reactor; see its header
+  PartitionTable* partitions = nullptr;    // find(): any thread
+  GroupCoordinators* groups = nullptr;     // any thread; see its header
+  Hosting* hosting = nullptr;              // what is said there
+  ProducerIds* producer_ids = nullptr;     // any thread
+  LogDirectory* log_directory = nullptr;   // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
   // The broker ends: sessions take no further request.
   std::atomic<bool> stopping{false};

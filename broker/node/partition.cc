@@ -190,8 +190,8 @@ ReadAnswer Partition::read(const ReadRequest& request) {
                            .at_least_one_batch = request.at_least_one_batch,
                            .may_block = request.may_block});
   if (!slice) {
-    answer.error = slice.error().code == ERANGE ? ErrorCode::kOffsetOutOfRange
-                                                : ErrorCode::kKafkaStorageError;
+    answer.error =
+        slice.error().code == ERANGE ? ErrorCode::kOffsetOutOfRange : ErrorCode::kKafkaStorageError;
     return answer;
   }
   if (slice->cold) {

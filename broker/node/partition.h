@@ -39,21 +39,21 @@ class PartitionListener {
 // written into it. The results are filled by append().
 struct BatchAppend {
   base::MutableBytes batch;
-  base::Bytes rewritten;                 // what `batch` views when the batch was recompressed
+  base::Bytes rewritten;  // what `batch` views when the batch was recompressed
   wire::ErrorCode error = wire::ErrorCode::kNone;
-  std::string message;                   // for people, when error is set
+  std::string message;  // for people, when error is set
   base::Offset base_offset{-1};
-  base::Offset end_offset{-1};           // to wait for with await_committed()
-  base::WallMs log_append_time = -1;     // -1 with CreateTime
+  base::Offset end_offset{-1};        // to wait for with await_committed()
+  base::WallMs log_append_time = -1;  // -1 with CreateTime
   base::Offset log_start{-1};
 };
 
 struct ReadRequest {
   base::Offset from;
   std::uint32_t bytes_max = 0;
-  bool at_least_one_batch = false;       // even if it is larger than bytes_max
+  bool at_least_one_batch = false;  // even if it is larger than bytes_max
   bool read_committed = false;
-  bool may_block = false;                // only away from a reactor
+  bool may_block = false;                               // only away from a reactor
   std::optional<base::LeaderEpoch> leader_epoch;        // as the client believes it to be
   std::optional<base::LeaderEpoch> last_fetched_epoch;  // asks for divergence to be found
 };
@@ -63,12 +63,12 @@ struct ReadAnswer {
   base::Offset high_watermark{-1};
   base::Offset last_stable{-1};
   base::Offset log_start{-1};
-  std::optional<LogSlice> slice;         // none when there is nothing to read
+  std::optional<LogSlice> slice;  // none when there is nothing to read
   // Set instead of `slice` when the place must be brought into the page cache first.
   std::optional<io::FileSlice> cold;
   std::vector<AbortedTxn> aborted;
   // Set when the client's last fetched epoch ends before `from` here.
-  std::optional<EpochStart> diverging;   // `start` is that epoch's end
+  std::optional<EpochStart> diverging;  // `start` is that epoch's end
 };
 
 class Partition final : public Flushable, public std::enable_shared_from_this<Partition> {
@@ -79,8 +79,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
     std::int32_t index = 0;
   };
   Partition(Identity identity, std::unique_ptr<Log> log,
-            std::shared_ptr<const config::TopicConfig> config,
-            base::LeaderEpoch leader_epoch, Flusher& flusher);
+            std::shared_ptr<const config::TopicConfig> config, base::LeaderEpoch leader_epoch,
+            Flusher& flusher);
   ~Partition() override;
 
   const std::string& topic() const { return identity_.topic; }
@@ -91,8 +91,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   // Appends in order, with one write for all that are fit for it. Each batch gets its own result.
   void append(std::span<BatchAppend* const> batches, base::WallMs now,
               AppendOrigin origin = AppendOrigin::kClient);
-  void append(BatchAppend& batch, base::WallMs now,
-              AppendOrigin origin = AppendOrigin::kClient) {
+  void append(BatchAppend& batch, base::WallMs now, AppendOrigin origin = AppendOrigin::kClient) {
     BatchAppend* one = &batch;
     append(std::span<BatchAppend* const>(&one, 1), now, origin);
   }

@@ -16,8 +16,7 @@ void ProducerIds::next(io::Executor& back, Done done) {
 }
 
 void ProducerIds::answer(Waiter waiter, std::expected<base::ProducerId, ErrorCode> result) {
-  waiter.back->post(
-      [done = std::move(waiter.done), result]() mutable { done(result); });
+  waiter.back->post([done = std::move(waiter.done), result]() mutable { done(result); });
 }
 
 void ProducerIds::serve() {

@@ -18,7 +18,7 @@ struct ReactorStats {
   base::Counter connections_refused;  // ended by us for what they sent
   base::Counter bytes_in;
   base::Counter bytes_out;
-  base::Counter produce_refused;      // batches answered with an error
+  base::Counter produce_refused;  // batches answered with an error
   base::Counter records_in;
   base::Counter batches_in;
   base::Counter fetch_bytes_out;

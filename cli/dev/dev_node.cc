@@ -6,16 +6,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <future>
-#include <iterator>
 #include <mutex>
 
 #include "broker/broker.h"
 #include "broker/shell/broker_metrics.h"
 #include "cli/dev/controller_rules.h"
-#include "common/config/yaml_config.h"
+#include "cli/dev/dev_config.h"
 #include "common/host/console_diag.h"
 #include "common/host/http_admin.h"
 #include "common/host/local_rpc.h"
@@ -26,53 +23,11 @@
 #include "common/host/system_clock.h"
 #include "controller/controller.h"
 
-extern char** environ;
-
 namespace cli {
 namespace {
 
-constexpr std::uint16_t kDefaultPort = 9092;
-constexpr std::uint16_t kDefaultHttpPort = 9644;
 constexpr std::chrono::seconds kProgressEvery{2};
 constexpr const char* kListener = "PLAINTEXT";
-
-// What the configuration comes to: file, environment and flags over the defaults of `dev`.
-std::expected<config::BrokerConfig, std::string> load_config(const DevOptions& options) {
-  config::LoadInput input;
-  if (!options.config_file.empty()) {
-    std::ifstream file(options.config_file);
-    if (!file) return std::unexpected("cannot read " + options.config_file);
-    input.file_name = options.config_file;
-    input.file_text.assign(std::istreambuf_iterator<char>(file), {});
-  }
-  for (char** each = environ; *each != nullptr; ++each) {
-    const std::string_view text(*each);
-    const auto equals = text.find('=');
-    if (equals == std::string_view::npos) continue;
-    input.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  input.sets = options.sets;
-  auto given = config::load(input);
-  if (!given) return std::unexpected(given.error());
-  const auto unless_given = [&](const std::string& key, const std::string& value) {
-    given->try_emplace(key, config::GivenValue{value, "moldau dev"});
-  };
-  if (!options.data_dir.empty()) (*given)["moldau.data.dir"] = {options.data_dir, "--data-dir"};
-  if (options.port) {
-    (*given)["listeners"] = {"PLAINTEXT://127.0.0.1:" + std::to_string(*options.port), "--port"};
-  }
-  if (options.http_port) {
-    (*given)["moldau.http.listen"] = {"127.0.0.1:" + std::to_string(*options.http_port), "--http-port"};
-  }
-  unless_given("node.id", "1");
-  unless_given("listeners", "PLAINTEXT://127.0.0.1:" + std::to_string(kDefaultPort));
-  unless_given("moldau.http.listen", "127.0.0.1:" + std::to_string(kDefaultHttpPort));
-  // One person waits for one consumer here: nobody else is about to join.
-  unless_given("group.initial.rebalance.delay.ms", "0");
-  auto made = config::BrokerConfig::from(std::move(*given));
-  if (!made) return std::unexpected(made.error().message);
-  return std::move(*made);
-}
 
 std::uint64_t system_seed() {
   std::uint64_t seed = 0;
@@ -380,7 +335,7 @@ class DevNode {
 }  // namespace
 
 int run_dev(const DevOptions& options) {
-  auto config = load_config(options);
+  auto config = load_dev_config(options);
   if (!config) {
     std::fprintf(stderr, "moldau dev: %s\n", config.error().c_str());
     return kExitBadConfig;

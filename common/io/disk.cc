@@ -8,8 +8,7 @@ IoResult<std::string> Disk::read_file(const std::string& path) {
   auto size = (*file)->size();
   if (!size) return std::unexpected(size.error());
   std::string content(*size, '\0');
-  auto got = (*file)->read_at(
-      {reinterpret_cast<std::byte*>(content.data()), content.size()}, 0);
+  auto got = (*file)->read_at({reinterpret_cast<std::byte*>(content.data()), content.size()}, 0);
   if (!got) return std::unexpected(got.error());
   content.resize(*got);
   return content;

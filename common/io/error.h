@@ -9,8 +9,8 @@
 namespace io {
 
 struct IoError {
-  int code = EIO;      // errno
-  std::string what;    // the operation and the path or address, for people
+  int code = EIO;    // errno
+  std::string what;  // the operation and the path or address, for people
 };
 
 template <class T>

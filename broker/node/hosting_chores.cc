@@ -1,0 +1,167 @@
+// The chores of Hosting: checkpoints, retention, DeleteRecords, and removing what is deleted.
+#include <algorithm>
+
+#include "broker/node/hosting.h"
+
+namespace broker {
+
+using wire::ErrorCode;
+
+void Hosting::start_chores() {
+  checkpoint_timer_.on_fire([this] { write_checkpoints(); });
+  retention_timer_.on_fire(
+      [this] { run_retention([this] { arm(retention_timer_, chores_.retention_every); }); });
+  arm(checkpoint_timer_, chores_.checkpoint_every);
+  arm(retention_timer_, chores_.retention_every);
+}
+
+void Hosting::arm(base::Timer& timer, base::Duration after) {
+  if (!stopping_) home_.timers().set(timer, home_.now() + after);
+}
+
+std::vector<std::shared_ptr<Partition>> Hosting::all_partitions() const {
+  std::vector<std::shared_ptr<Partition>> all;
+  const auto table = node_.partitions->snapshot();
+  for (const auto& [id, topic] : table->by_id) {
+    for (const auto& partition : topic->partitions) {
+      if (partition != nullptr) all.push_back(partition);
+    }
+  }
+  // Not in the order of a hash table: everything that can be seen must be the same in each run.
+  std::ranges::sort(all, {}, [](const auto& partition) { return partition->name(); });
+  return all;
+}
+
+void Hosting::write_checkpoints() {
+  if (checkpointing_) return;
+  checkpointing_ = true;
+  home_.blocking(
+      [this] {
+        const base::WallMs now = node_.clock.wall_ms();
+        for (const auto& partition : all_partitions()) {
+          const auto point = partition->with_log([&](Log& log) {
+            log.producers().expire(now);
+            return log.recovery_point();
+          });
+          directory_.note_recovery_point(partition->name(), point);
+          directory_.note_high_watermark(partition->name(), partition->bounds().visible);
+        }
+        directory_.files().close_idle();
+        auto written = directory_.write_recovery_points();
+        if (written) written = directory_.write_high_watermarks();
+        if (!written) {
+          node_.diag.error("log", "a checkpoint could not be written",
+                           {{"error", written.error().what}});
+        }
+      },
+      [this] {
+        checkpointing_ = false;
+        arm(checkpoint_timer_, chores_.checkpoint_every);
+      });
+}
+
+void Hosting::advance_all(std::vector<Advance>& advances) {
+  const base::WallMs now = node_.clock.wall_ms();
+  bool moved = false;
+  for (Advance& advance : advances) {
+    const base::Offset visible = advance.partition->bounds().visible;
+    advance.partition->with_log([&](Log& log) {
+      const base::Offset before = log.start_offset();
+      const base::Offset to = advance.to ? *advance.to : log.retention_start(now, visible);
+      advance.start = before;
+      if (advance.to && to > visible) {
+        advance.error = ErrorCode::kOffsetOutOfRange;
+        return;
+      }
+      if (to <= before) return;
+      if (!log.advance_start(to)) {
+        advance.error = ErrorCode::kOffsetOutOfRange;
+        return;
+      }
+      advance.start = log.start_offset();
+      moved = true;
+      directory_.note_start(advance.partition->name(), advance.start);
+    });
+  }
+  if (!moved) return;
+  if (auto written = directory_.write_starts(); !written) {
+    node_.diag.error("log", "the new start of logs could not be made durable",
+                     {{"error", written.error().what}});
+    for (Advance& advance : advances) advance.error = ErrorCode::kKafkaStorageError;
+    return;
+  }
+  for (Advance& advance : advances) {
+    if (advance.error != ErrorCode::kNone) continue;
+    advance.partition->with_log([&](Log& log) {
+      log.mark_start_durable(advance.start);
+      advance.removal = log.take_removals();
+    });
+    if (advance.removal.empty()) continue;
+    if (auto renamed = advance.removal.rename_all(disk_); !renamed) {
+      node_.diag.error(
+          "log", "old segments could not be renamed",
+          {{"partition", advance.partition->name().to_string()}, {"error", renamed.error().what}});
+    }
+  }
+}
+
+void Hosting::settle_removals(std::vector<Advance>& advances) {
+  for (Advance& advance : advances) {
+    if (advance.removal.empty()) continue;
+    remove_later(std::move(advance.removal), advance.partition->config()->file_delete_delay_ms);
+  }
+}
+
+void Hosting::run_retention(std::move_only_function<void()> done) {
+  auto advances = std::make_shared<std::vector<Advance>>();
+  for (auto& partition : all_partitions()) {
+    advances->push_back({.partition = std::move(partition), .to = std::nullopt, .removal = {}});
+  }
+  home_.blocking([this, advances] { advance_all(*advances); },
+                 [this, advances, done = std::move(done)]() mutable {
+                   settle_removals(*advances);
+                   done();
+                 });
+}
+
+void Hosting::delete_records(std::shared_ptr<Partition> partition,
+                             std::optional<base::Offset> offset, io::Executor& back, Deleted done) {
+  home_.post(
+      [this, partition = std::move(partition), offset, &back, done = std::move(done)]() mutable {
+        auto advances = std::make_shared<std::vector<Advance>>();
+        const base::Offset to = offset.value_or(partition->bounds().visible);
+        advances->push_back({.partition = std::move(partition), .to = to, .removal = {}});
+        home_.blocking(
+            [this, advances] { advance_all(*advances); },
+            [this, advances, &back, done = std::move(done)]() mutable {
+              const auto error = advances->front().error;
+              const auto start = advances->front().start;
+              settle_removals(*advances);
+              back.post([done = std::move(done), error, start]() mutable { done(error, start); });
+            });
+      });
+}
+
+void Hosting::remove_later(Removal removal, std::int64_t delay_ms) {
+  if (stopping_) return;  // the next start removes leftovers
+  const std::uint64_t id = next_removal_++;
+  auto& timer = removals_[id];
+  timer = std::make_unique<base::Timer>();
+  auto shared = std::make_shared<Removal>(std::move(removal));
+  timer->on_fire([this, id, shared] {
+    home_.blocking(
+        [this, shared] {
+          const auto removed = shared->files.empty() ? disk_.remove_all(shared->directory)
+                                                     : shared->remove_all(disk_);
+          if (!removed) {
+            node_.diag.warn("log", "deleted files could not be removed",
+                            {{"directory", shared->directory}, {"error", removed.error().what}});
+          }
+        },
+        [] {});
+    removals_.erase(id);
+  });
+  home_.timers().set(*timer, home_.now() + std::chrono::milliseconds(delay_ms));
+}
+
+}  // namespace broker
