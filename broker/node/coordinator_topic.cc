@@ -106,7 +106,9 @@ void OffsetsTopic::tell(Waiter waiter, const wire::Error& error) {
 void OffsetsTopic::stop() {
   stopped_ = true;
   *alive_ = false;
-  finish({.code = ErrorCode::kCoordinatorNotAvailable, .message = "the broker ends"});
+  const wire::Error error{.code = ErrorCode::kCoordinatorNotAvailable,
+                          .message = "the broker ends"};
+  for (Waiter& waiter : std::exchange(waiters_, {})) tell(std::move(waiter), error);
 }
 
 }  // namespace broker
