@@ -17,6 +17,7 @@ struct FlushBatch {
   struct Data {
     base::Offset segment;
     std::uint64_t size = 0;  // that is durable once the file is synced
+    std::uint32_t cuts = 0;
     std::shared_ptr<io::File> file;
   };
   std::string directory;

@@ -142,6 +142,9 @@ void Log::take_back(Append& append) {
       segment.log_file().close();
       auto removed = services_.disk.remove(segment.path(".log"));
       if (!removed && removed.error().code != ENOENT) fail(removed.error());
+      // Nothing may be acknowledged while a crash could bring the file back.
+      names_dirty_ = true;
+      ++names_version_;
       continue;
     }
     segment.rewind(share->before);
@@ -150,6 +153,7 @@ void Log::take_back(Append& append) {
     auto cut =
         file ? (*file)->truncate(segment.size) : io::IoResult<void>(std::unexpected(file.error()));
     if (!cut) fail(cut.error());
+    ++segment.cuts;
   }
 }
 

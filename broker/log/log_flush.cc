@@ -16,7 +16,8 @@ FlushBatch Log::take_unflushed() {
   // Only the newest segments can have anything that was not synced.
   for (auto it = segments_.rbegin(); it != segments_.rend(); ++it) {
     const Segment& segment = **it;
-    if (segment.durable_size < segment.size) {
+    if (!segment.exists) continue;
+    if (!segment.is_durable()) {
       auto file = segment.file();
       if (!file) {
         // Missing: the partition was deleted. That says nothing about the medium.
@@ -26,8 +27,8 @@ FlushBatch Log::take_unflushed() {
           fail(file.error());
         return {.directory = directory_, .end = durable_end_, .truncations = truncations_};
       }
-      batch.data.push_back({segment.base(), segment.size, std::move(*file)});
-    } else if (segment.size > 0) {
+      batch.data.push_back({segment.base(), segment.size, segment.cuts, std::move(*file)});
+    } else {
       break;
     }
   }
@@ -42,13 +43,14 @@ void Log::mark_flushed(const FlushBatch& batch) {
     Segment& segment = *segments_[index];
     if (segment.base() != data.segment) continue;  // removed meanwhile
     segment.durable_size = std::max(segment.durable_size, std::min(data.size, segment.size));
+    segment.durable_cuts = std::max(segment.durable_cuts, data.cuts);
   }
   if (batch.sync_directory && batch.names_version == names_version_) names_dirty_ = false;
   durable_end_ = std::max(durable_end_, std::min(batch.end, end_));
 }
 
 bool Log::wants_flush() const {
-  if (durable_end_ < end_ || names_dirty_) return true;
+  if (durable_end_ < end_ || names_dirty_ || !active().is_durable()) return true;
   if (upkeep_) return upkeep_->state.load(std::memory_order_acquire) != Upkeep::State::kPending;
   return upkeep_due();
 }

@@ -163,6 +163,7 @@ io::IoResult<void> Log::cut_active(base::Offset offset) {
     if (auto cut = (*file)->truncate(segment.size); !cut) return cut;
     segment.reserved = 0;
     if (auto synced = (*file)->sync_data(); !synced) return synced;
+    segment.durable_cuts = segment.cuts;
   }
   segment.durable_size = segment.size;
   if (auto cut = cut_indexes(segment, end_); !cut) return cut;

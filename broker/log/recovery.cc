@@ -141,13 +141,13 @@ io::IoResult<void> Recovery::sweep(const Names& names) {
   return {};
 }
 
-// A snapshot above the recovery point may have been about to be written: only one that reads says
-// anything.
+// A snapshot at or above the recovery point may have been about to be written: only one that reads
+// says anything.
 io::IoResult<void> Recovery::sift_snapshots() {
   if (hints_.clean_shutdown) return {};
   std::vector<base::Offset> good;
   for (const base::Offset offset : log_.snapshots_) {
-    if (offset > hints_.recovery_point) {
+    if (offset >= hints_.recovery_point) {
       const std::string path = segment_path(log_.directory_, offset, ".snapshot");
       auto text = log_.services_.disk.read_file(path);
       if (!text) return std::unexpected(text.error());

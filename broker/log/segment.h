@@ -44,6 +44,10 @@ class Segment {
 
   std::uint64_t size = 0;
   std::uint64_t durable_size = 0;
+  // How often the file was cut without a sync, and how many of those cuts a sync has covered: until
+  // then a crash may bring back what was cut off.
+  std::uint32_t cuts = 0;
+  std::uint32_t durable_cuts = 0;
   bool exists = false;         // the .log file was created
   bool sealed = false;         // rolled, and its indexes are complete in their files
   std::uint64_t reserved = 0;  // blocks were asked for up to here
@@ -60,6 +64,7 @@ class Segment {
   base::WallMs created = 0;
   std::optional<base::Bytes> snapshot;  // producers as of base(), to be written
 
+  bool is_durable() const { return durable_size >= size && durable_cuts == cuts; }
   // Begins an empty segment, with nothing in any file.
   void start_empty();
   // A batch was added at `size`: moves it on and fills the indexes as Kafka does.

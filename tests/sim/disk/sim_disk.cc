@@ -158,6 +158,12 @@ void SimDisk::kill_process() {
   std::lock_guard lock(state_->mutex);
   state_->end_process();
 }
+std::unique_ptr<SimDisk> SimDisk::clone(std::uint64_t seed) const {
+  auto copy = std::make_unique<SimDisk>(seed);
+  std::lock_guard lock(state_->mutex);
+  copy->state_->root = state_->copy_durable(*state_->root);
+  return copy;
+}
 std::uint64_t SimDisk::digest() const {
   std::lock_guard lock(state_->mutex);
   return state_->digest();
@@ -310,4 +316,11 @@ IoResult<std::unique_ptr<io::DirectoryLock>> SimDisk::lock(const std::string& di
   return std::make_unique<SimLock>(state_, directory);
 }
 
+}  // namespace sim
+namespace sim {
+long SimDisk::find_size(const std::string& path) const {
+  std::lock_guard l(state_->mutex);
+  auto i = state_->find(path);
+  return i ? (long)i->data.size() : -1;
+}
 }  // namespace sim

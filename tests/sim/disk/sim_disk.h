@@ -60,9 +60,13 @@ class SimDisk final : public io::Disk {
   // The process is killed, the machine goes on: nothing is lost, only locks and open files.
   void kill_process();
 
+  // Another machine with the same durable image, for trying something twice. Faults are not copied.
+  std::unique_ptr<SimDisk> clone(std::uint64_t seed) const;
+
   // Called before each mutating operation with its name and path (traces, latency models).
   std::function<void(std::string_view operation, const std::string& path)> on_operation;
 
+  long find_size(const std::string& path) const;
   // A hash of what processes see: names and contents.
   std::uint64_t digest() const;
   // Names of all files, sorted; for checkers.

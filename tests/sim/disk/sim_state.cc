@@ -241,6 +241,16 @@ void SimState::crash_file(Inode& inode) {
   inode.data = inode.durable = std::move(image);
 }
 
+std::shared_ptr<SimState::Inode> SimState::copy_durable(const Inode& inode) const {
+  auto copy = std::make_shared<Inode>();
+  copy->is_directory = inode.is_directory;
+  copy->data = copy->durable = inode.durable;
+  for (const auto& [name, child] : inode.durable_entries) {
+    copy->entries[name] = copy->durable_entries[name] = copy_durable(*child);
+  }
+  return copy;
+}
+
 std::uint64_t SimState::digest() const {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   const auto mix = [&](base::BytesView bytes) {

@@ -79,6 +79,7 @@ struct SimState {
   void crash_directory(Inode& directory);
   void crash_file(Inode& inode);
 
+  std::shared_ptr<Inode> copy_durable(const Inode& inode) const;
   std::uint64_t digest() const;
   std::vector<std::string> files() const;
 

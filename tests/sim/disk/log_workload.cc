@@ -1,0 +1,438 @@
+#include "tests/sim/disk/log_workload.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/record/builder.h"
+#include "common/record/control.h"
+#include "tests/sim/disk/log_check.h"
+#include "tests/sim/disk/mutant_disk.h"
+
+namespace sim {
+
+using broker::Log;
+using broker::LogDirectory;
+using broker::PartitionName;
+
+namespace {
+
+const PartitionName kName{"topic", 0};
+constexpr const char* kPath = "data";
+constexpr base::Uuid kTopicId{1, 2};
+
+std::unique_ptr<io::Disk> wrap(io::Disk& disk, Mutant mutant) {
+  MutantDiskOptions options;
+  if (mutant == Mutant::kCleanMarkerStays) options.keeps = ".kafka_cleanshutdown";
+  options.truncate_does_nothing = mutant == Mutant::kTruncateDoesNothing;
+  return std::make_unique<MutantDisk>(disk, options);
+}
+
+}  // namespace
+
+const char* name_of(Mutant mutant) {
+  switch (mutant) {
+    case Mutant::kNone:
+      return "none";
+    case Mutant::kLyingSync:
+      return "lying sync";
+    case Mutant::kLyingDirectorySync:
+      return "lying directory sync";
+    case Mutant::kAckBeforeSync:
+      return "ack before sync";
+    case Mutant::kSyncOnlyActiveSegment:
+      return "sync only the active segment";
+    case Mutant::kRecoveryPointAhead:
+      return "recovery point ahead";
+    case Mutant::kStartNotWritten:
+      return "start not written";
+    case Mutant::kTruncateUnderCheckpoint:
+      return "truncate under the checkpoint";
+    case Mutant::kCleanMarkerStays:
+      return "clean marker stays";
+    case Mutant::kUpkeepBeforeSync:
+      return "upkeep before sync";
+    case Mutant::kTruncateDoesNothing:
+      return "truncate does nothing";
+  }
+  return "";
+}
+
+// One life of the process.
+struct LogWorkload::Session {
+  base::SilentDiag diag;
+  std::unique_ptr<LogDirectory> directory;
+  std::unique_ptr<Log> log;
+  std::vector<std::shared_ptr<broker::Upkeep>> upkeeps;
+  std::vector<broker::Removal> removals;
+};
+
+broker::LogConfig LogWorkload::config() {
+  broker::LogConfig config;
+  config.segment_bytes = 1200;
+  config.index_interval_bytes = 150;
+  config.checkpoint_bytes = 500;
+  config.retention_bytes = 5000;
+  config.retention_ms = 50'000;
+  return config;
+}
+
+LogWorkload::LogWorkload(SimDisk& disk, std::uint64_t seed, Mutant mutant)
+    : disk_(disk), wrapped_(wrap(disk, mutant)), random_(seed), mutant_(mutant) {
+  disk_.faults.lying_sync = mutant == Mutant::kLyingSync;
+  disk_.faults.lying_directory_sync = mutant == Mutant::kLyingDirectorySync;
+}
+
+LogWorkload::~LogWorkload() = default;
+
+std::optional<std::string> LogWorkload::run(int steps) {
+  for (int i = 0; i < steps && !disk_.stopped(); ++i) {
+    now_ += random_.between(0, 300);
+    const Step done = session_ ? step() : start();
+    if (done || done.error().code == ECANCELED || disk_.stopped()) continue;
+    return "step " + std::to_string(i) + " failed: " + done.error().what;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> LogWorkload::run_to_failure(int steps) {
+  for (int i = 0; i < steps; ++i) {
+    now_ += random_.between(0, 300);
+    const Step done = session_ ? step() : start();
+    if (!done) return done.error().what;
+  }
+  return std::nullopt;
+}
+
+void LogWorkload::lose_process() { session_.reset(); }
+
+std::optional<std::string> LogWorkload::resume() {
+  if (!model_.created) return std::nullopt;
+  {
+    const auto copy = disk_.clone(random_.next());
+    if (auto violation = check(*copy, model_, random_.next(), mutant_)) return violation;
+  }
+  session_ = std::make_unique<Session>();
+  base::Random random = random_.split("directory");
+  auto directory = LogDirectory::open(*wrapped_, kPath, "cluster", base::BrokerId(1), random,
+                                      session_->diag, {});
+  if (!directory) return directory.error().what;
+  session_->directory = std::move(*directory);
+  auto opened = session_->directory->open_partition(kName, config(), now_);
+  if (!opened) return opened.error().what;
+  session_->log = std::move(opened->log);
+  const bool starting_over = model_.reset_to.has_value();
+  adopt(*session_->log);
+  if (!starting_over) return std::nullopt;
+  // How far it had got cannot be told: the owner does it again.
+  const Step done = truncate_fully();
+  return done ? std::nullopt : std::optional(done.error().what);
+}
+
+// What recovery kept is from now on what was given and acknowledged.
+void LogWorkload::adopt(Log& log) {
+  const Contents contents = read_all(log);
+  model_.batches.erase(model_.batches.lower_bound(log.end_offset().value()), model_.batches.end());
+  for (const auto& [offset, bytes] : contents.batches) model_.batches[offset] = {bytes};
+  if (model_.reset_to)
+    model_.base = contents.batches.empty() ? log.end_offset().value() : model_.base;
+  model_.reset_to.reset();
+  model_.start = model_.acknowledged_start = log.start_offset().value();
+  model_.end = model_.acknowledged_end = log.end_offset().value();
+  leader_epoch_ =
+      std::max(leader_epoch_, log.epochs().latest().value_or(base::LeaderEpoch(0)).value());
+  adopt_producers(log);
+}
+
+void LogWorkload::adopt_producers(const Log& log) {
+  producers_.clear();
+  log.producers().for_each([&](const broker::ProducerEntry& entry) {
+    producers_[entry.producer_id.value()] = {entry.last_sequence() + 1,
+                                             entry.current_txn_first_offset.has_value()};
+  });
+}
+
+LogWorkload::Step LogWorkload::start() {
+  session_ = std::make_unique<Session>();
+  base::Random random = random_.split("directory");
+  auto directory = LogDirectory::open(*wrapped_, kPath, "cluster", base::BrokerId(1), random,
+                                      session_->diag, {});
+  if (!directory) return std::unexpected(directory.error());
+  session_->directory = std::move(*directory);
+  if (!model_.created) {
+    auto log = session_->directory->create_partition(kName, kTopicId, config(), now_);
+    if (!log) return std::unexpected(log.error());
+    session_->log = std::move(*log);
+    model_.created = true;
+    return {};
+  }
+  auto opened = session_->directory->open_partition(kName, config(), now_);
+  if (!opened) return std::unexpected(opened.error());
+  session_->log = std::move(opened->log);
+  if (session_->log->end_offset().value() != model_.end) {
+    return io::io_failure(EIO, "a log that was closed at " + std::to_string(model_.end) +
+                                   " ends at " +
+                                   std::to_string(session_->log->end_offset().value()));
+  }
+  return {};
+}
+
+LogWorkload::Step LogWorkload::step() {
+  const auto dice = random_.below(100);
+  if (dice < 45) return append();
+  if (dice < 65) return flush();
+  if (dice < 72) return run_upkeep();
+  if (dice < 80) return checkpoint();
+  if (dice < 83) return delete_records();
+  if (dice < 88) return retain();
+  if (dice < 91) return remove_files();
+  if (dice < 94) return truncate();
+  if (dice < 95) return truncate_fully();
+  if (dice < 97) return fill_disk();
+  return restart_cleanly();
+}
+
+// Of one of three producers, or of none: data, in a transaction or not, or the end of one.
+base::Bytes LogWorkload::next_batch() {
+  const auto id = static_cast<std::int64_t>(random_.below(4));
+  const int records = static_cast<int>(random_.between(1, 4));
+  const std::string value(random_.below(120), static_cast<char>('a' + random_.below(26)));
+  record::BatchOptions options;
+  if (id > 0) {
+    Producer& producer = producers_[id];
+    if (producer.in_transaction && random_.chance(1, 3)) {
+      producer.in_transaction = false;
+      return record::build_end_txn_marker({random_.chance(1, 2), 1}, base::ProducerId(id),
+                                          base::ProducerEpoch(0), now_);
+    }
+    producer.in_transaction = producer.in_transaction || random_.chance(1, 3);
+    options.transactional = producer.in_transaction;
+    options.producer_id = base::ProducerId(id);
+    options.producer_epoch = base::ProducerEpoch(0);
+    options.base_sequence = producer.sequence;
+    producer.sequence += records;
+  }
+  record::BatchBuilder builder(options);
+  for (int i = 0; i < records; ++i) {
+    builder.add(now_ + random_.between(-2000, 2000), std::nullopt, base::as_bytes(value));
+  }
+  return builder.build();
+}
+
+LogWorkload::Step LogWorkload::append() {
+  Log& log = *session_->log;
+  if (random_.chance(1, 12)) {
+    log.assign_epoch(base::LeaderEpoch(++leader_epoch_), log.end_offset());
+  }
+  std::vector<base::Bytes> batches(static_cast<std::size_t>(random_.between(1, 4)));
+  std::vector<base::MutableBytes> views;
+  const auto producers_before = producers_;
+  std::int64_t next = model_.end;
+  for (base::Bytes& batch : batches) {
+    batch = next_batch();
+    views.emplace_back(batch);
+    // From now on it may be there, whatever the answer.
+    record::set_base_offset(batch, base::Offset(next));
+    record::set_leader_epoch(batch, base::LeaderEpoch(leader_epoch_));
+    model_.batches[next].push_back(batch);
+    next = record::BatchView::parse(batch)->next_offset().value();
+  }
+  auto result = log.append(views, base::LeaderEpoch(leader_epoch_), now_);
+  if (!result) {
+    producers_ = producers_before;
+    if (result.error().code == ENOSPC && disk_.faults.capacity_bytes) return {};
+    return std::unexpected(result.error());
+  }
+  model_.end = next;
+  if (log.end_offset().value() != next) return io::io_failure(EIO, "the log ends elsewhere");
+  if (mutant_ == Mutant::kAckBeforeSync) model_.acknowledged_end = next;
+  return {};
+}
+
+LogWorkload::Step LogWorkload::flush() {
+  Log& log = *session_->log;
+  broker::FlushBatch batch = log.take_unflushed();
+  if (batch.upkeep && mutant_ == Mutant::kUpkeepBeforeSync) {
+    if (auto ran = batch.upkeep->run(*wrapped_); !ran) return ran;
+  }
+  if (random_.chance(1, 3)) {
+    // An append comes while the sync is under way.
+    if (auto done = append(); !done) return done;
+  }
+  if (mutant_ == Mutant::kSyncOnlyActiveSegment && batch.data.size() > 1) batch.data.resize(1);
+  auto synced = random_.chance(1, 5) && mutant_ != Mutant::kSyncOnlyActiveSegment
+                    ? wrapped_->sync_filesystem(kPath)
+                    : batch.sync(*wrapped_);
+  if (!synced) return synced;
+  log.mark_flushed(batch);
+  model_.acknowledged_end = std::max(model_.acknowledged_end, log.durable_end().value());
+  if (batch.upkeep) session_->upkeeps.push_back(std::move(batch.upkeep));
+  return {};
+}
+
+LogWorkload::Step LogWorkload::run_upkeep() {
+  for (const auto& upkeep : session_->upkeeps) {
+    if (auto ran = upkeep->run(*wrapped_); !ran) return ran;
+  }
+  session_->upkeeps.clear();
+  return {};
+}
+
+LogWorkload::Step LogWorkload::checkpoint() {
+  base::Offset point = session_->log->recovery_point();
+  if (mutant_ == Mutant::kRecoveryPointAhead) point = session_->log->end_offset();
+  session_->directory->note_recovery_point(kName, point);
+  auto wrote = session_->directory->write_recovery_points();
+  if (!wrote && wrote.error().code == ENOSPC) return {};
+  return wrote;
+}
+
+LogWorkload::Step LogWorkload::delete_records() {
+  Log& log = *session_->log;
+  const auto start = log.start_offset().value();
+  const auto bound = log.durable_end().value();
+  if (bound <= start) return {};
+  return advance(base::Offset(random_.between(start, bound + 1)));
+}
+
+LogWorkload::Step LogWorkload::retain() {
+  Log& log = *session_->log;
+  // Once in a while everything is too old.
+  const base::WallMs now = random_.chance(1, 4) ? now_ + 1'000'000 : now_;
+  return advance(log.retention_start(now, log.durable_end()));
+}
+
+LogWorkload::Step LogWorkload::advance(base::Offset to) {
+  Log& log = *session_->log;
+  if (to <= log.start_offset()) return {};
+  if (auto moved = log.advance_start(to); !moved) return moved;
+  model_.start = to.value();
+  session_->directory->note_start(kName, to);
+  if (mutant_ != Mutant::kStartNotWritten) {
+    auto wrote = session_->directory->write_starts();
+    if (!wrote && wrote.error().code == ENOSPC) return {};
+    if (!wrote) return wrote;
+  }
+  model_.acknowledged_start = to.value();
+  log.mark_start_durable(to);
+  broker::Removal removal = log.take_removals();
+  if (auto renamed = removal.rename_all(*wrapped_); !renamed) return renamed;
+  session_->removals.push_back(std::move(removal));
+  return {};
+}
+
+LogWorkload::Step LogWorkload::remove_files() {
+  for (const broker::Removal& removal : session_->removals) {
+    if (auto removed = removal.remove_all(*wrapped_); !removed) return removed;
+  }
+  session_->removals.clear();
+  return {};
+}
+
+LogWorkload::Step LogWorkload::truncate() {
+  Log& log = *session_->log;
+  const auto start = log.start_offset().value();
+  if (log.end_offset().value() <= start) return {};
+  std::int64_t to = random_.between(start, log.end_offset().value());
+  // To where a batch begins, as epochs do.
+  const auto slice = log.read({.from = base::Offset(to),
+                               .upper_bound = log.end_offset(),
+                               .bytes_max = 1,
+                               .may_block = true});
+  if (!slice) return std::unexpected(slice.error());
+  const std::int64_t first = slice->base_offset.value();
+  to = std::max(first, start);
+  if (mutant_ != Mutant::kTruncateUnderCheckpoint) {
+    session_->directory->note_recovery_point(kName,
+                                             std::min(log.recovery_point(), base::Offset(to)));
+    auto wrote = session_->directory->write_recovery_points();
+    if (!wrote) return wrote;
+  }
+  // Whatever happens from here on, what is above may be gone.
+  model_.acknowledged_end = std::min(model_.acknowledged_end, to);
+  // Cutting the batch that the start lies in makes the log start over.
+  const bool starts_over = first < start;
+  if (starts_over) model_.reset_to = to;
+  if (auto cut = log.truncate_to(base::Offset(to), now_); !cut) return cut;
+  model_.end = log.end_offset().value();
+  if (model_.end > to) return io::io_failure(EIO, "truncation left too much");
+  model_.batches.erase(model_.batches.lower_bound(model_.end), model_.batches.end());
+  if (starts_over) {
+    model_.reset_to.reset();
+    model_.batches.clear();
+    model_.base = to;
+  }
+  adopt_producers(log);
+  return {};
+}
+
+LogWorkload::Step LogWorkload::truncate_fully() {
+  Log& log = *session_->log;
+  session_->directory->note_recovery_point(kName, base::Offset(0));
+  if (auto wrote = session_->directory->write_recovery_points(); !wrote) return wrote;
+  const base::Offset to = log.end_offset() + 10;
+  model_.acknowledged_end = 0;
+  model_.reset_to = to.value();
+  // A leader whose log starts above our end: its start is ours.
+  if (auto cut = log.truncate_fully_and_start_at(to, now_); !cut) return cut;
+  session_->directory->note_start(kName, to);
+  if (auto wrote = session_->directory->write_starts(); !wrote) return wrote;
+  model_.acknowledged_start = model_.acknowledged_end = to.value();
+  model_.start = model_.end = model_.base = to.value();
+  model_.reset_to.reset();
+  model_.batches.clear();
+  producers_.clear();
+  return {};
+}
+
+// A few appends with little room, then room again.
+LogWorkload::Step LogWorkload::fill_disk() {
+  const auto space = disk_.space(kPath);
+  disk_.faults.capacity_bytes = space->total_bytes - space->free_bytes + random_.below(400);
+  for (int i = 0; i < 3; ++i) {
+    const Step done = random_.chance(1, 3) ? flush() : append();
+    if (!done) return done;
+    if (auto ran = run_upkeep(); !ran) return ran;
+  }
+  disk_.faults.capacity_bytes.reset();
+  return {};
+}
+
+LogWorkload::Step LogWorkload::restart_cleanly() {
+  Log& log = *session_->log;
+  if (auto closed = log.close(); !closed) return closed;
+  model_.acknowledged_end = std::max(model_.acknowledged_end, model_.end);
+  session_->directory->note_recovery_point(kName, log.recovery_point());
+  session_->directory->note_start(kName, log.start_offset());
+  auto closed = session_->directory->close_clean(base::BrokerEpoch(-1));
+  if (!closed) return closed;
+  session_.reset();
+  return {};
+}
+
+std::optional<std::string> LogWorkload::check(SimDisk& disk, const LogModel& model,
+                                              std::uint64_t seed, Mutant mutant) {
+  if (!model.created) return std::nullopt;
+  const auto wrapped = wrap(disk, mutant);
+  base::SilentDiag diag;
+  base::Random random(seed);
+  auto directory =
+      LogDirectory::open(*wrapped, kPath, "cluster", base::BrokerId(1), random, diag, {});
+  if (!directory) return "the directory does not open: " + directory.error().what;
+  auto opened = (*directory)->open_partition(kName, config(), 0);
+  if (!opened) return "the log does not open: " + opened.error().what;
+  return check_log(*opened->log, model, random);
+}
+
+io::IoResult<std::string> LogWorkload::recover(SimDisk& disk, Mutant mutant) {
+  const auto wrapped = wrap(disk, mutant);
+  base::SilentDiag diag;
+  base::Random random(1);
+  auto directory =
+      LogDirectory::open(*wrapped, kPath, "cluster", base::BrokerId(1), random, diag, {});
+  if (!directory) return std::unexpected(directory.error());
+  auto opened = (*directory)->open_partition(kName, config(), 0);
+  if (!opened) return std::unexpected(opened.error());
+  return describe_log(*opened->log);
+}
+
+}  // namespace sim
