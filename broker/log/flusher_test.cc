@@ -1,0 +1,181 @@
+#include "broker/log/flusher.h"
+
+#include <deque>
+
+#include "broker/log/test_log.h"
+
+namespace broker {
+namespace {
+
+// Runs work when the test says so: posts in order, blocking work one piece at a time.
+class StepExecutor final : public io::Executor {
+ public:
+  void post(Work work) override { posted.push_back(std::move(work)); }
+  void blocking(Work work, Work done) override {
+    workers.push_back([this, work = std::move(work), done = std::move(done)]() mutable {
+      work();
+      post(std::move(done));
+    });
+  }
+  base::Instant now() const override { return now_; }
+  base::TimerWheel& timers() override { return timers_; }
+  bool here() const override { return true; }
+
+  bool run_posted() {
+    if (posted.empty()) return false;
+    Work work = std::move(posted.front());
+    posted.pop_front();
+    work();
+    return true;
+  }
+  bool run_worker() {
+    if (workers.empty()) return false;
+    Work work = std::move(workers.front());
+    workers.pop_front();
+    work();
+    return true;
+  }
+  void run_all() {
+    while (run_posted() || run_worker()) {
+    }
+  }
+  void pass(base::Duration time) {
+    run_all();
+    now_ += time;
+    timers_.advance(now_);
+    run_all();
+  }
+
+  std::deque<Work> posted;
+  std::deque<Work> workers;
+
+ private:
+  base::Instant now_{};
+  base::TimerWheel timers_;
+};
+
+class Partition final : public Flushable {
+ public:
+  explicit Partition(Log& log) : log_(log) {}
+  FlushBatch take_unflushed() override {
+    if (on_take) on_take();
+    return log_.take_unflushed();
+  }
+  void flushed(const FlushBatch& batch, const io::IoResult<void>& result) override {
+    ++rounds;
+    last = result;
+    if (result) log_.mark_flushed(batch);
+  }
+  std::function<void()> on_take;
+  int rounds = 0;
+  io::IoResult<void> last;
+
+ private:
+  Log& log_;
+};
+
+class FlusherTest : public LogTest {
+ protected:
+  void SetUp() override {
+    open();
+    partition = std::make_shared<Partition>(*log);
+    make_flusher({});
+  }
+  void TearDown() override {
+    bool stopped = false;
+    flusher->stop([&] { stopped = true; });
+    executor.run_all();
+    EXPECT_TRUE(stopped);
+  }
+  void make_flusher(FlusherOptions options) {
+    flusher = std::make_unique<Flusher>(disk, directory, health, executor, options);
+  }
+
+  StepExecutor executor;
+  std::shared_ptr<Partition> partition;
+  std::unique_ptr<Flusher> flusher;
+};
+
+// Goal: requests made while a sync runs are one sync more. Method: a request from within
+// take_unflushed, where the first round is under way, and several more.
+TEST_F(FlusherTest, RequestsDuringARoundShareTheNext) {
+  append({{}});
+  partition->on_take = [&] {
+    partition->on_take = nullptr;
+    append({{}});
+    for (int i = 0; i < 5; ++i) flusher->request_sync(partition);
+  };
+  flusher->request_sync(partition);
+  flusher->request_sync(partition);
+  EXPECT_EQ(partition->rounds, 0);
+  executor.run_all();
+  EXPECT_EQ(partition->rounds, 2);
+  EXPECT_EQ(log->durable_end(), base::Offset(2));
+  EXPECT_EQ(flusher->stats().rounds.load(), 2u);
+  // After it went idle it starts again.
+  append({{}});
+  flusher->request_sync(partition);
+  executor.run_all();
+  EXPECT_EQ(log->durable_end(), base::Offset(3));
+}
+
+// Goal: upkeep comes after the answer, not before. Method: look at the log between the two workers.
+TEST_F(FlusherTest, UpkeepComesAfterTheAnswer) {
+  append({{}});
+  flusher->request_sync(partition);
+  ASSERT_TRUE(executor.run_worker());
+  EXPECT_EQ(partition->rounds, 1);
+  EXPECT_EQ(text("leader-epoch-checkpoint"), "missing");
+  executor.run_all();
+  EXPECT_EQ(text("leader-epoch-checkpoint"), "0\n1\n0 0\n");
+  EXPECT_EQ(flusher->stats().upkeeps.load(), 1u);
+}
+
+// Goal: a failed sync is never success: the directory is out of service, this and every later
+// request is told. Method: fail one sync.
+TEST_F(FlusherTest, AFailedSyncIsFinal) {
+  append({{}});
+  disk.faults.fail_sync = disk.syncs();
+  flusher->request_sync(partition);
+  executor.run_all();
+  EXPECT_EQ(partition->last.error().code, EIO);
+  EXPECT_TRUE(health.failed());
+  EXPECT_EQ(log->durable_end(), base::Offset(0));
+  disk.faults.fail_sync.reset();
+  flusher->request_sync(partition);
+  executor.run_all();
+  EXPECT_EQ(partition->rounds, 2);
+  EXPECT_EQ(partition->last.error().code, EIO);
+  EXPECT_EQ(log->durable_end(), base::Offset(0));
+  EXPECT_EQ(try_append({}).error().code, EIO);
+}
+
+// Goal: many dirty files are one sync of the file system. Method: a bound of two.
+TEST_F(FlusherTest, ManyFilesAreOneSync) {
+  make_flusher({.whole_filesystem_from = 2});
+  append({{}});
+  flusher->request_sync(partition);
+  executor.run_all();
+  EXPECT_EQ(log->durable_end(), base::Offset(1));
+  EXPECT_EQ(flusher->stats().whole_filesystem_rounds.load(), 1u);
+}
+
+// Goal: scheduled syncs come within the interval, or after so many bytes. Method: pass time; then
+// exceed the bytes.
+TEST_F(FlusherTest, ScheduledSyncsComeInTime) {
+  append({{}});
+  flusher->schedule(partition, 100);
+  flusher->schedule(partition, 100);
+  executor.pass(std::chrono::milliseconds(50));
+  EXPECT_EQ(partition->rounds, 0);
+  executor.pass(std::chrono::milliseconds(60));
+  EXPECT_EQ(partition->rounds, 1);
+  EXPECT_EQ(log->durable_end(), base::Offset(1));
+  append({{}});
+  flusher->schedule(partition, 300 << 10);
+  executor.run_all();
+  EXPECT_EQ(partition->rounds, 2);
+}
+
+}  // namespace
+}  // namespace broker
