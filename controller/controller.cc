@@ -100,6 +100,7 @@ void Controller::Core::on_role_changed() {
     return state_.follow();
   }
   if (std::exchange(was_leading_, true)) return;
+  disk_error_.clear();
   seams_.diag.info("controller", "leading",
                    {{"term", std::to_string(raft.term().value())},
                     {"log_end", std::to_string(raft.log().last_index().value())}});
@@ -123,6 +124,7 @@ void Controller::Core::broken(const std::string& why) {
 }
 
 void Controller::Core::on_failed(const io::IoError& error) {
+  disk_error_ = error.what;
   close_member();
   if (is_full(error)) {
     // Nothing that was acknowledged is touched: the log is opened again and its torn end cut.

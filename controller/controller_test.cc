@@ -110,7 +110,7 @@ TEST_F(ControllerTest, StartsEmptyClusterAtOnce) {
   EXPECT_LE(world.now() - began, milliseconds(15));
   EXPECT_TRUE(controller->stats().leading);
   EXPECT_FALSE(controller->image()->cluster_id().is_zero());
-  EXPECT_EQ(controller->image()->feature("metadata.version"), 33);
+  EXPECT_EQ(controller->image()->feature("metadata.version"), 30);
 }
 
 // Goal: cluster id, topics and epochs are the same after a clean stop and after a kill.
@@ -180,7 +180,7 @@ TEST_F(ControllerTest, ServesAgainAfterFullDisk) {
   register_broker();
   create("before");
   disk.faults.capacity_bytes = 0;
-  EXPECT_EQ(create("during").error().code(), static_cast<int>(wire::ErrorCode::kNotController));
+  EXPECT_EQ(create("during").error().code(), static_cast<int>(wire::ErrorCode::kKafkaStorageError));
   world.run_for(seconds(5));
   EXPECT_FALSE(controller->stats().failed);
   disk.faults.capacity_bytes.reset();

@@ -8,6 +8,7 @@
 
 #include "common/base/timer_wheel.h"
 #include "controller/cluster/decide.h"
+#include "controller/cluster/verdict.h"
 #include "controller/controller.h"
 #include "controller/node/publisher.h"
 #include "controller/node/raft_node.h"
@@ -52,6 +53,8 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   void maybe_started();
   void maybe_checkpoint();
 
+  // Why a call is refused while this node is not ready.
+  cluster::Refusal not_ready() const;
   // Leads, and everything committed before is known.
   bool ready() const { return member_ && member_->running() && member_->raft().ready(); }
   raft::Index append(const std::vector<proto::Record>& records);
@@ -80,6 +83,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   bool stopping_ = false;
   std::move_only_function<void()> stop_done_;
   bool failed_ = false;
+  std::string disk_error_;  // why nothing can change at present; empty: nothing is wrong
   std::uint64_t entries_ = 0;
   RaftNode::Stats earlier_;  // of members closed since the start
   base::Timer reopen_;

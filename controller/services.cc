@@ -12,9 +12,9 @@ namespace controller {
 namespace {
 
 template <class Reply>
-std::string refused(wire::ErrorCode code, const std::string& message) {
+std::string refused(const cluster::Refusal& refusal) {
   Reply reply;
-  cluster::set_error(reply.mutable_error(), {code, message});
+  cluster::set_error(reply.mutable_error(), refusal);
   return reply.SerializeAsString();
 }
 
@@ -40,7 +40,7 @@ void Controller::Core::serve_method(const char* method, Decide decide) {
         if (auto self = weak.lock()) {
           self->template answer<Request>(request, decide, std::move(reply));
         } else {
-          reply(refused<Reply>(wire::ErrorCode::kNotController, "this controller has stopped"));
+          reply(refused<Reply>({wire::ErrorCode::kNotController, "this controller has stopped"}));
         }
       });
 }
@@ -49,14 +49,10 @@ template <class Request, class Decide>
 void Controller::Core::answer(const std::string& bytes, Decide& decide, io::RpcReply reply) {
   using Decision = decltype(decide(std::declval<const Request&>()));
   using Reply = decltype(Decision::reply);
-  if (!ready()) {
-    return reply(refused<Reply>(wire::ErrorCode::kNotController,
-                                failed_ ? "the metadata disk of this controller failed"
-                                        : "this controller does not lead at present"));
-  }
+  if (!ready()) return reply(refused<Reply>(not_ready()));
   Request request;
   if (!request.ParseFromString(bytes)) {
-    return reply(refused<Reply>(wire::ErrorCode::kInvalidRequest, "the request cannot be read"));
+    return reply(refused<Reply>({wire::ErrorCode::kInvalidRequest, "the request cannot be read"}));
   }
   Decision decision = decide(request);
   raft::Index index = member_->raft().log().last_index();
@@ -64,8 +60,8 @@ void Controller::Core::answer(const std::string& bytes, Decide& decide, io::RpcR
     std::size_t size = 0;
     for (const auto& each : decision.records) size += each.ByteSizeLong() + 8;
     if (size > wal::kEntryBytesMax) {
-      return reply(refused<Reply>(wire::ErrorCode::kPolicyViolation,
-                                  "the change is too large for one entry of the metadata log"));
+      return reply(refused<Reply>({wire::ErrorCode::kPolicyViolation,
+                                   "the change is too large for one entry of the metadata log"}));
     }
     index = append(decision.records);
   }
@@ -76,13 +72,19 @@ void Controller::Core::answer(const std::string& bytes, Decide& decide, io::RpcR
     if (!decision.records.empty()) decision.reply.set_broker_epoch(index.value());
   }
   // A reply without records may speak of an entry that is not committed yet: it waits too.
-  state_.when_committed(index, [bytes_out = decision.reply.SerializeAsString(),
+  // This object outlives what waits in it.
+  state_.when_committed(index, [this, bytes_out = decision.reply.SerializeAsString(),
                                 reply = std::move(reply)](bool committed) mutable {
-    reply(committed ? std::move(bytes_out)
-                    : refused<Reply>(wire::ErrorCode::kNotController,
-                                     "this controller stopped leading before the change was "
-                                     "known to be kept"));
+    reply(committed ? std::move(bytes_out) : refused<Reply>(not_ready()));
   });
+}
+
+cluster::Refusal Controller::Core::not_ready() const {
+  if (!disk_error_.empty()) {
+    return {wire::ErrorCode::kKafkaStorageError,
+            "the metadata log cannot be written: " + disk_error_};
+  }
+  return {wire::ErrorCode::kNotController, "this controller does not lead at present"};
 }
 
 void Controller::Core::serve() {
