@@ -72,7 +72,7 @@ Try<Connection*> Cluster::connect(const Target& target, Deadline deadline, int l
 Try<Connection*> Cluster::any(Deadline deadline) {
   if (bootstrap_ && !bootstrap_->broken()) return bootstrap_.get();
   for (auto& [key, connection] : connections_) {
-    if (key.first == 0 && !connection->broken()) return connection.get();
+    if (key.first == 0 && connection && !connection->broken()) return connection.get();
   }
   std::vector<Address> candidates = options_.bootstrap;
   for (const auto& [id, address] : brokers_) {

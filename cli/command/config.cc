@@ -81,13 +81,13 @@ void get_configs(const GetOptions& options, Context& context) {
   if (configs.empty()) {
     return context.remark(fmt::format("{}: nothing is set", resource.to_string()));
   }
-  std::vector<Table::Column> columns{{"NAME"}, {"VALUE"}, {"SOURCE"}};
+  std::vector<Table::Column> columns{{"NAME"}, {"SOURCE"}, {"VALUE"}};
   if (options.docs) columns.push_back({"DOCUMENTATION"});
   Table table(std::move(columns));
   for (const Config& config : configs) {
     std::string value = config.is_sensitive ? "(hidden)" : config.value.value_or("-");
-    table.add({config.name, value.empty() ? "\"\"" : value,
-               config_source_text(config.config_source), config.documentation.value_or("")});
+    table.add({config.name, config_source_text(config.config_source),
+               value.empty() ? "\"\"" : value, config.documentation.value_or("")});
   }
   context.print(table.draw(context.color()));
 }
