@@ -48,14 +48,16 @@ std::size_t Session::on_data(base::MutableBytes in) {
       break;
     }
     if (too_long) {
-      end("a request of " + std::to_string(frame.size) + " bytes that is no Produce; at most " +
-          std::to_string(limits::kOtherRequestBytesMax) + " are allowed");
+      end("refused: request too long",
+          "a request of " + std::to_string(frame.size) + " bytes that is no Produce; at most " +
+              std::to_string(limits::kOtherRequestBytesMax) + " are allowed");
       break;
     }
     if (frame.state != wire::FrameState::kComplete) {
-      end("a frame of " + std::to_string(frame.size) + " bytes; at most " +
-          std::to_string(node_.config.socket_request_max_bytes) +
-          " are allowed (socket.request.max.bytes)");
+      end("refused: bad frame size", "a frame of " + std::to_string(frame.size) +
+                                         " bytes; at most " +
+                                         std::to_string(node_.config.socket_request_max_bytes) +
+                                         " are allowed (socket.request.max.bytes)");
       break;
     }
     if (!next_is_produce(frame.payload)) run_produce();
@@ -87,21 +89,22 @@ void Session::handle_frame(base::BytesView frame) {
   wire::Reader in(frame);
   wire::RequestHeader header;
   const auto result = wire::decode_request_header(in, header);
-  if (result == wire::HeaderResult::kMalformed) return end("a malformed header: " + in.error());
+  if (result == wire::HeaderResult::kMalformed) return end("refused: malformed header", in.error());
   const ApiEntry* entry = find_api(header.api_key);
   if (result == wire::HeaderResult::kUnknownApiKey || entry == nullptr) {
-    return end("a request with api key " + std::to_string(header.api_key) +
-               ", which is not served");
+    return end("refused: unknown api",
+               "api key " + std::to_string(header.api_key) + " is not served");
   }
   const auto slot = open_slot(*entry);
   PendingReply reply{shared_from_this(), slot, header.correlation_id, header.api_version};
   if (result == wire::HeaderResult::kUnknownApiVersionsVersion) {
     return reply_unsupported_api_versions(std::move(reply));
   }
-  const std::string what =
-      std::string(entry->name) + " of version " + std::to_string(header.api_version);
+  const auto what = [&] {
+    return std::string(entry->name) + " of version " + std::to_string(header.api_version);
+  };
   if (header.api_version < entry->version_min || header.api_version > entry->version_max) {
-    return end("a request " + what + ", which is not served");
+    return end("refused: unsupported version", what() + " is not served");
   }
   Context context{node_,
                   reactor_,
@@ -112,12 +115,12 @@ void Session::handle_frame(base::BytesView frame) {
                   listener_};
   if (entry->pipelined) {
     auto operation = ProduceOperation::parse(context, in, std::move(reply));
-    if (operation == nullptr) return end("a malformed " + what + ": " + in.error());
+    if (operation == nullptr) return end("refused: malformed request", what() + ": " + in.error());
     produce_run_.push_back(std::move(operation));
     return;
   }
   if (!entry->handle(context, in, std::move(reply))) {
-    end("a malformed " + what + ": " + in.error());
+    end("refused: malformed request", what() + ": " + in.error());
   }
 }
 
@@ -160,7 +163,7 @@ void Session::finish(std::uint64_t number, wire::Writer frame, std::vector<io::F
 void Session::finish_silently(std::uint64_t number) { finish(number, wire::Writer(), {}); }
 
 void Session::abandon(std::uint64_t number, const std::string& why) {
-  if (slot_at(number) != nullptr) end(why);
+  if (slot_at(number) != nullptr) end("connection given up", why);
 }
 
 void Session::send_ready() {
@@ -198,11 +201,11 @@ void Session::go_on() {
 
 void Session::on_drained() { go_on(); }
 
-void Session::end(const std::string& why) {
+void Session::end(std::string_view what, const std::string& why) {
   if (closed_) return;
   closed_ = true;
-  node_.diag.warn("session", "closing a connection",
-                  {{"peer", connection_->peer().to_string()}, {"why", why}});
+  // `what` is constant: repeats of one kind are rationed, other kinds still get through.
+  node_.diag.warn("session", what, {{"peer", connection_->peer().to_string()}, {"why", why}});
   reactor_.stats->connections_refused.add(1);
   idle_timer_.cancel();
   // What was answered before the offence still leaves.
@@ -228,7 +231,8 @@ void Session::check_idle() {
   const auto limit = partial ? std::min<base::Duration>(idle_max, limits::kPartialFrameMax)
                              : base::Duration(idle_max);
   if (slots_.empty() && now - last_activity_ >= limit) {
-    return end(partial ? "no progress within a frame" : "idle for connections.max.idle.ms");
+    return end(partial ? "refused: no progress within a frame" : "idle connection ended",
+               partial ? "for 30 s" : "connections.max.idle.ms");
   }
   reactor_.executor.timers().set(idle_timer_,
                                  now + std::min<base::Duration>(limit, limits::kPartialFrameMax));

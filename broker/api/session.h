@@ -56,7 +56,8 @@ class Session final : public io::ConnectionHandler,
   void send_frame(Slot& slot);
   bool may_start_next() const;
   void go_on();
-  void end(const std::string& why);
+  // Logs `what` (one of a few constants) with the peer and the details, and ends the connection.
+  void end(std::string_view what, const std::string& why);
   void check_idle();
   bool next_is_produce(base::BytesView frame) const;
 

@@ -121,7 +121,7 @@ constexpr Def kDefs[] = {
      .documentation = "Most connections from one address."},
     {.name = "max.decompressed.message.bytes",
      .type = Type::kInt,
-     .default_value = "2147483639",
+     .default_value = "33554432",
      .allowed = {.min = 1, .max = 2147483639},
      .change = Change::kClusterWide,
      .documentation = "Default of the topic config of the same name."},

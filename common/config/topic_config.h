@@ -42,7 +42,7 @@ struct TopicConfig {
   std::int32_t index_interval_bytes = 4'096;
 
   std::int32_t max_message_bytes = 1'048'588;
-  std::int32_t max_decompressed_message_bytes = INT32_MAX - 8;
+  std::int32_t max_decompressed_message_bytes = 33'554'432;
   record::TimestampType timestamp_type = record::TimestampType::kCreateTime;
   std::int64_t timestamp_before_max_ms = INT64_MAX;
   std::int64_t timestamp_after_max_ms = 3'600'000;

@@ -158,7 +158,7 @@ constexpr Def kDefs[] = {
                       "compaction; the active segment is rolled in time for it."},
     {.name = "max.decompressed.message.bytes",
      .type = Type::kInt,
-     .default_value = "2147483639",
+     .default_value = "33554432",
      .allowed = {.min = 1, .max = 2147483639},
      .synonyms = kMaxDecompressed,
      .documentation = "Largest size of a batch's records when the broker has to decompress them."},
