@@ -202,7 +202,7 @@ class BadInput:
                     error, _ = wire.produce(c, topic, wire.batch(codec=1, payload=bomb, count=1))
                     answers.append(f"{topic}: error {error} in {time.monotonic() - began:.2f} s")
                     if topic == "bad.compact":
-                        check(error in (INVALID_RECORD, CORRUPT_MESSAGE), answers[-1])
+                        check(error in (INVALID_RECORD, CORRUPT_MESSAGE, MESSAGE_TOO_LARGE), answers[-1])
                 self.probe()
         finally:
             over.set()
