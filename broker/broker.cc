@@ -17,9 +17,10 @@ Broker::Broker(Seams seams, config::BrokerConfig config)
   node_.partitions = &table_;
   std::uint32_t index = 0;
   for (const auto& reactor : seams_.reactors) {
-    node_.reactors.push_back(
-        std::make_unique<Reactor>(index, reactor.executor, reactor.net,
-                                  seams_.random.split("reactor " + std::to_string(index))));
+    node_.reactors.push_back(std::make_unique<Reactor>(
+        index, reactor.executor, reactor.net,
+        seams_.random.split("reactor " + std::to_string(index)),
+        static_cast<std::size_t>(std::max(0, config_.fetch_session_slots))));
     ++index;
   }
 }
@@ -55,8 +56,10 @@ void Broker::begin(const std::string& cluster_id, std::vector<meta::Listener> li
   producer_ids_ = std::make_unique<ProducerIds>(node_.broker_id, home(), *controller_, *metadata_);
   hosting_ = std::make_unique<Hosting>(
       node_, seams_.disk, *directory_, *flusher_, home(), seams_.random.split("hosting"),
-      Hosting::Chores{.retention_every =
-                          std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
+      Hosting::Chores{
+          .openers =
+              static_cast<std::size_t>(std::max(1, config_.num_recovery_threads_per_data_dir)),
+          .retention_every = std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
   node_.controller = controller_.get();
   node_.metadata = metadata_.get();
   node_.producer_ids = producer_ids_.get();
@@ -108,6 +111,10 @@ void Broker::on_every_reactor(std::function<void()> then) {
       });
     });
   }
+}
+
+void Broker::abandon() {
+  if (flusher_) flusher_->abandon();
 }
 
 void Broker::stop(std::move_only_function<void()> done) {

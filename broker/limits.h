@@ -22,12 +22,6 @@ inline constexpr std::int32_t kOtherRequestBytesMax = 8 << 20;
 // A frame that was begun must make progress within this; else the connection ends.
 inline constexpr std::chrono::seconds kPartialFrameMax{30};
 
-// Incremental fetch sessions of one reactor; at the bound the least recently used one goes.
-inline constexpr std::size_t kFetchSessionsMax = 1000;
-
-// Topics and partitions in one answer of DescribeTopicPartitions, whatever the client asks for.
-inline constexpr std::int32_t kDescribedPartitionsMax = 2000;
-
 // What one response may carry in records; a client's larger wish is cut to it.
 inline constexpr std::int64_t kFetchBytesMax = 55 << 20;
 

@@ -4,7 +4,6 @@
 
 #include "broker/api/handlers.h"
 #include "broker/api/lookup.h"
-#include "broker/limits.h"
 #include "common/wire/msg/describe_topic_partitions_request.h"
 #include "common/wire/msg/describe_topic_partitions_response.h"
 
@@ -45,8 +44,8 @@ void describe_topic_partitions(Context& context,
     for (const auto& topic : request.topics) names.insert(topic.name);
   }
   const std::string first = request.cursor ? request.cursor->topic_name : std::string();
-  std::int32_t left =
-      std::clamp(request.response_partition_limit, 1, limits::kDescribedPartitionsMax);
+  std::int32_t left = std::clamp(request.response_partition_limit, 1,
+                                 std::max(1, context.node.config.request_partition_size_limit));
   for (auto name = names.lower_bound(first); name != names.end(); ++name) {
     const meta::Topic* topic = image->topic(*name);
     std::int32_t start =

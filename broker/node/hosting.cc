@@ -6,14 +6,8 @@
 #include "common/base/check.h"
 
 namespace broker {
-namespace {
 
 using wire::ErrorCode;
-
-// Logs opened side by side: recovery reads and computes checksums, so a few threads help.
-constexpr std::size_t kOpenersMax = 4;
-
-}  // namespace
 
 struct Hosting::Opening {
   PartitionName name;
@@ -162,7 +156,7 @@ void Hosting::remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<R
 
 void Hosting::open_all(std::shared_ptr<Round> round) {
   if (round->openings.empty()) return publish(std::move(round));
-  round->openers = std::min(kOpenersMax, round->openings.size());
+  round->openers = std::min(chores_.openers, round->openings.size());
   for (std::size_t i = 0; i < round->openers; ++i) {
     home_.blocking(
         [this, round] {

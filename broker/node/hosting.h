@@ -29,6 +29,7 @@ namespace broker {
 class Hosting {
  public:
   struct Chores {
+    std::size_t openers = 2;  // logs opened side by side
     base::Duration checkpoint_every = std::chrono::seconds(5);
     base::Duration retention_every = std::chrono::minutes(5);
   };

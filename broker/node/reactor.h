@@ -20,7 +20,8 @@ struct Reactor {
   std::unique_ptr<ReactorStats> stats;
   std::unique_ptr<FetchSessions> fetch_sessions;
 
-  Reactor(std::uint32_t number, io::Executor& runs, io::Net& connects, base::Random random);
+  Reactor(std::uint32_t number, io::Executor& runs, io::Net& connects, base::Random random,
+          std::size_t fetch_sessions_max);
   ~Reactor();
 };
 

@@ -44,7 +44,10 @@ class DevNode {
         diag_(diag),
         clock_(clock),
         random_(system_seed()),
-        pool_({.reactors = reactor_count(config_), .reactor = reactor_options(), .blocking = {}}),
+        pool_({.reactors = reactor_count(config_),
+               .reactor = reactor_options(),
+               .blocking = {.threads_max = static_cast<std::size_t>(
+                                std::max(4, config_.background_threads))}}),
         rpc_(pool_[0]) {}
 
   int run() {
@@ -66,6 +69,7 @@ class DevNode {
   host::ReactorOptions reactor_options() {
     host::ReactorOptions options;
     options.diag = &diag_;
+    options.backlog = config_.socket_listen_backlog_size;
     options.connections_max = static_cast<std::size_t>(config_.connections_max);
     options.frame_bytes_max = static_cast<std::size_t>(config_.socket_request_max_bytes) + 4;
     return options;
