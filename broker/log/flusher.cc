@@ -189,6 +189,12 @@ void Flusher::worker_ended() {
   if (done) done();
 }
 
+void Flusher::abandon() {
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  workers_ = 0;
+}
+
 void Flusher::stop(std::move_only_function<void()> done) {
   timer_.cancel();
   on_interval();

@@ -78,6 +78,8 @@ class Flusher {
   // last round and its upkeep have ended. From then on requests are dropped: nobody may wait any
   // more.
   void stop(std::move_only_function<void()> done);
+  // The executor was killed (simulated kill -9): what was under way never ends.
+  void abandon();
 
  private:
   using Partitions = std::vector<std::shared_ptr<Flushable>>;

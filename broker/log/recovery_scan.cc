@@ -63,6 +63,8 @@ io::IoResult<void> Recovery::scan() {
   trusted_ = *snapshot;
   floor_ = log_.index_of(trusted_);
   if (auto done = prepare_floor(*segments[floor_], trusted_); !done) return done;
+  // What the file says of later epochs may be of a log that was truncated: the batches tell anew.
+  if (log_.epochs_.truncate_end(log_.end_)) ++log_.epochs_version_;
   for (std::size_t i = floor_; i < segments.size(); ++i) {
     Segment& segment = *segments[i];
     if (i > floor_) {
@@ -125,7 +127,11 @@ io::IoResult<void> Recovery::prepare_floor(Segment& segment, base::Offset truste
   const auto bytes = text ? base::as_bytes(*text) : base::BytesView{};
   for (; (aborted + 1) * kAbortedTxnSize <= bytes.size(); ++aborted) {
     const auto txn = read_aborted_txn(bytes.subspan(aborted * kAbortedTxnSize));
-    if (!txn || txn->last_offset >= trusted) break;
+    // Entries that were being written may be zeros.
+    if (!txn || txn->last_offset >= trusted || txn->last_offset < segment.base() ||
+        txn->first_offset >= txn->last_offset) {
+      break;
+    }
   }
   segment.aborted.set_persisted(aborted);
   std::int32_t last_position = 0;

@@ -40,11 +40,11 @@ namespace {
 
 io::IoResult<void> run_all(const Upkeep& upkeep, io::Disk& disk) {
   if (auto wrote = write_side_files(disk, upkeep.directory, upkeep.indexes); !wrote) return wrote;
-  if (auto wrote = write_side_files(disk, upkeep.directory, upkeep.snapshots); !wrote) return wrote;
   if (upkeep.epochs) {
     const std::string path = upkeep.directory + "/leader-epoch-checkpoint";
     if (auto wrote = disk.replace_file(path, *upkeep.epochs); !wrote) return wrote;
   }
+  if (auto wrote = write_side_files(disk, upkeep.directory, upkeep.snapshots); !wrote) return wrote;
   for (const std::string& path : upkeep.obsolete) {
     if (auto removed = disk.remove(path); !removed && removed.error().code != ENOENT) {
       return removed;

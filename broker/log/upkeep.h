@@ -3,7 +3,7 @@
 // worked off without it, after the flush that came with it has been answered.
 //
 // The order inside run() is a promise: a producer snapshot of an offset is on the medium only once
-// the indexes below that offset are. Recovery trusts an index up to the newest snapshot.
+// the indexes and epochs below that offset are. Recovery trusts them up to the newest snapshot.
 #pragma once
 
 #include <atomic>
