@@ -17,9 +17,9 @@ struct SupportedFeature {
   std::int16_t initial = 0;  // finalized in a new cluster; 0: not finalized
 };
 
-// Sorted by name. Levels are Kafka's. metadata.version tells tools what to expect of a cluster; ours
-// holds other records, so the level is the newest that the released tools know by name (4.3-IV0):
-// some switch features off for levels that they do not.
+// Sorted by name. Levels are Kafka's. metadata.version tells tools what to expect of a cluster;
+// ours holds other records, so the level is the newest that the released tools know by name
+// (4.3-IV0): some switch features off for levels that they do not.
 inline constexpr std::array kSupportedFeatures = {
     SupportedFeature{"eligible.leader.replicas.version", 0, 1, 1},
     SupportedFeature{"group.version", 0, 1, 1},
