@@ -115,6 +115,12 @@ void Broker::on_every_reactor(std::function<void()> then) {
 
 void Broker::abandon() {
   if (flusher_) flusher_->abandon();
+  // Partitions and who waits for them hold each other.
+  for (const auto& [id, topic] : table_.snapshot()->by_id) {
+    for (const auto& partition : topic->partitions) {
+      if (partition != nullptr) partition->close(wire::ErrorCode::kNotLeaderOrFollower);
+    }
+  }
 }
 
 void Broker::stop(std::move_only_function<void()> done) {

@@ -50,6 +50,8 @@ class Broker {
              OnRefused refused);
   // Home thread. Refuses what comes from now on, makes durable what was taken, closes cleanly.
   void stop(std::move_only_function<void()> done);
+  // The executors were killed (simulated kill -9): allows destruction as it stands.
+  void abandon();
 
   // Handlers for connections of one reactor that came in by `listener`; called on that reactor.
   io::Net::Accept accept_on(std::size_t reactor, std::string listener);
@@ -69,9 +71,9 @@ class Broker {
   Node node_;
   Done started_;
   OnRefused refused_;
-  PartitionTable table_;
   std::unique_ptr<LogDirectory> directory_;
   std::unique_ptr<Flusher> flusher_;
+  PartitionTable table_;  // logs go before what they share
   std::unique_ptr<ControllerClient> controller_;
   std::unique_ptr<MetadataFollower> metadata_;
   std::unique_ptr<ProducerIds> producer_ids_;
