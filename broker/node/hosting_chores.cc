@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/node/hosting.h"
+#include "common/base/mutant.h"
 
 namespace broker {
 
@@ -62,29 +63,29 @@ void Hosting::write_checkpoints() {
 
 void Hosting::advance_all(std::vector<Advance>& advances) {
   const base::WallMs now = node_.clock.wall_ms();
-  bool moved = false;
+  // Durable before anybody sees it: a start that was seen never falls back in a crash.
+  bool moves = false;
   for (Advance& advance : advances) {
     const base::Offset visible = advance.partition->bounds().visible;
     advance.partition->with_log([&](Log& log) {
-      const base::Offset before = log.start_offset();
       const base::Offset to = advance.to ? *advance.to : log.retention_start(now, visible);
-      advance.start = before;
+      advance.start = log.start_offset();
       if (advance.to && to > visible) {
         advance.error = ErrorCode::kOffsetOutOfRange;
         return;
       }
-      if (to <= before) return;
-      if (!log.advance_start(to)) {
-        advance.error = ErrorCode::kOffsetOutOfRange;
-        return;
-      }
-      advance.start = log.start_offset();
-      moved = true;
-      directory_.note_start(advance.partition->name(), advance.start);
+      if (to <= advance.start) return;
+      advance.start = to;
+      moves = true;
+      // Another one may be on its way to a later start.
+      const auto noted = directory_.start_of(advance.partition->name()).value_or(to);
+      directory_.note_start(advance.partition->name(), std::max(noted, to));
     });
   }
-  if (!moved) return;
-  if (auto written = directory_.write_starts(); !written) {
+  if (!moves) return;
+  const auto written =
+      MUTANT("node-forgets-starts") ? io::IoResult<void>() : directory_.write_starts();
+  if (!written) {
     node_.diag.error("log", "the new start of logs could not be made durable",
                      {{"error", written.error().what}});
     for (Advance& advance : advances) advance.error = ErrorCode::kKafkaStorageError;
@@ -93,6 +94,11 @@ void Hosting::advance_all(std::vector<Advance>& advances) {
   for (Advance& advance : advances) {
     if (advance.error != ErrorCode::kNone) continue;
     advance.partition->with_log([&](Log& log) {
+      if (!log.advance_start(advance.start)) {
+        advance.error = ErrorCode::kOffsetOutOfRange;
+        return;
+      }
+      advance.start = log.start_offset();
       log.mark_start_durable(advance.start);
       advance.removal = log.take_removals();
     });
