@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace broker {
 
@@ -28,6 +29,7 @@ ErrorCode Partition::refusal_locked() const {
 }
 
 base::Offset Partition::visible_locked() const {
+  if (MUTANT("node-shows-unsynced")) return log_->end_offset();
   return config_->durability == config::Durability::kFsync ? log_->durable_end()
                                                            : log_->end_offset();
 }
@@ -72,14 +74,16 @@ bool Partition::admit_locked(BatchAppend& append, AppendOrigin origin) {
   }
   append.log_start = log_->start_offset();
   const record::BatchView view = *record::BatchView::parse(append.batch);
-  if (!view.has_producer_id()) return true;
+  if (!view.has_producer_id() || MUTANT("node-checks-no-sequence")) return true;
   const ProducerVerdict verdict = log_->producers().check(view, origin);
   switch (verdict.kind) {
     case ProducerVerdict::Kind::kAppend:
       return true;
     case ProducerVerdict::Kind::kDuplicate:
       append.base_offset = verdict.duplicate.first_offset();
-      append.end_offset = verdict.duplicate.last_offset + 1;
+      append.end_offset = MUTANT("node-acks-duplicates-at-once")
+                              ? base::Offset(0)
+                              : verdict.duplicate.last_offset + 1;
       return false;
     case ProducerVerdict::Kind::kRefused:
       append.error = verdict.error;
@@ -136,7 +140,7 @@ void Partition::after_write_locked(std::uint64_t bytes, bool rolled) {
 bool Partition::await_committed(base::Offset end, io::Executor& home,
                                 std::shared_ptr<PartitionListener> listener, std::uint64_t tag) {
   std::lock_guard lock(mutex_);
-  if (visible_locked() >= end) return true;
+  if (visible_locked() >= end || MUTANT("node-acks-before-sync")) return true;
   Waiter waiter{end, false, &home, std::move(listener), tag};
   if (refusal_locked() != ErrorCode::kNone) {
     tell({std::move(waiter)}, refusal_locked());
@@ -278,8 +282,9 @@ void Partition::flushed(const FlushBatch& batch, const io::IoResult<void>& resul
   ErrorCode error = ErrorCode::kNone;
   {
     std::lock_guard lock(mutex_);
-    CHECK(flushes_under_way_ > 0);
-    --flushes_under_way_;
+    // A request that is refused, as the directory has failed, took nothing before.
+    CHECK(flushes_under_way_ > 0 || !result);
+    if (flushes_under_way_ > 0) --flushes_under_way_;
     if (flushes_under_way_ == 0 && on_quiet_) quiet_home_->post(std::exchange(on_quiet_, nullptr));
     if (closed_ != ErrorCode::kNone) return;  // every waiter has been told
     if (result) {
@@ -288,7 +293,7 @@ void Partition::flushed(const FlushBatch& batch, const io::IoResult<void>& resul
       woken = take_ready_locked();
     } else {
       // Nothing that waits will ever be known to be durable.
-      error = ErrorCode::kKafkaStorageError;
+      if (!MUTANT("node-acks-failed-sync")) error = ErrorCode::kKafkaStorageError;
       woken.assign(std::make_move_iterator(commit_waiters_.begin()),
                    std::make_move_iterator(commit_waiters_.end()));
       commit_waiters_.clear();
