@@ -90,8 +90,8 @@ void OffsetsTopic::create() {
 }
 
 void OffsetsTopic::finish(const wire::Error& error) {
-  creating_ = false;
-  if (error.code != ErrorCode::kNone) {
+  const bool was_creating = std::exchange(creating_, false);
+  if (error.code != ErrorCode::kNone && was_creating && !stopped_) {
     node_.diag.warn("groups", "the topic of the group coordinators could not be made",
                     {{"topic", std::string(kOffsetsTopic)}, {"error", error.message}});
   }
