@@ -18,8 +18,9 @@ struct OffsetQuery {
   std::int64_t timestamp = kLatest;  // kLatest, kEarliest, or milliseconds since 1970
 };
 
-// The offset for each query, in their order, at most one for each partition; nothing where no record is that late. With
-// `read_committed` the latest is the last stable offset, else the high watermark. Throws Failure.
+// The offset for each query, in their order, at most one for each partition; nothing where no
+// record is that late. With `read_committed` the latest is the last stable offset, else the high
+// watermark. Throws Failure.
 std::vector<std::optional<std::int64_t>> list_offsets(Cluster& cluster, TopicInfo topic,
                                                       const std::vector<OffsetQuery>& queries,
                                                       bool read_committed);
