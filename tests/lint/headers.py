@@ -33,7 +33,7 @@ def compile_alone(root, gen, folder, header):
     with open(source, "w", encoding="utf-8") as file:
         file.write(f'#include "{header}"\n')
     command = ["clang++-19", "-std=c++23", "-O0", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
-               "-Wno-unused-const-variable", "-I", root, "-c", source, "-o", source + ".o"]
+               "-Wno-unused-const-variable", "-Wno-missing-field-initializers", "-I", root, "-c", source, "-o", source + ".o"]
     if gen:
         command[1:1] = ["-I", gen]
     if shutil.which("ccache"):
