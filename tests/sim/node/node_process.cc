@@ -108,8 +108,8 @@ void NodeProcess::forget() {
   executor_->kill();
   net_ = nullptr;
   if (broker_) broker_->abandon();
+  client_ = nullptr;  // replies that wait for the controller know sessions, which know the broker
   broker_ = nullptr;
-  client_ = nullptr;
   controller_ = nullptr;
   endpoint_ = nullptr;
   executor_ = nullptr;
