@@ -43,6 +43,7 @@ class Recovery {
   io::IoResult<bool> read_clean_end();
 
   io::IoResult<void> scan();
+  io::IoResult<std::uint64_t> kept_aborted(const Segment& segment, base::Offset trusted) const;
   io::IoResult<void> prepare_floor(Segment& segment, base::Offset trusted);
   io::IoResult<void> scan_segment(Segment& segment, std::uint64_t file_size);
   bool front_is_missing(base::Offset point) const;

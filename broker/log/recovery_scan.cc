@@ -57,11 +57,12 @@ io::IoResult<void> Recovery::scan() {
     }
     return restart_at(point);
   }
-  // A snapshot says that the indexes below it are complete: what is behind it is looked at.
+  // A snapshot says that the indexes below it are complete. What is behind it is looked at, and the
+  // end of the segment before it: a batch that was refused may have come back there.
   auto snapshot = log_.load_newest_snapshot(point, hints_.now);
   if (!snapshot) return std::unexpected(snapshot.error());
   trusted_ = *snapshot;
-  floor_ = log_.index_of(trusted_);
+  floor_ = log_.index_of(trusted_ - 1);
   if (auto done = prepare_floor(*segments[floor_], trusted_); !done) return done;
   // What the file says of later epochs may be of a log that was truncated: the batches tell anew.
   if (log_.epochs_.truncate_end(log_.end_)) ++log_.epochs_version_;
@@ -111,17 +112,10 @@ bool Recovery::gap_is_meant(base::Offset end, base::Offset next) const {
   return log_.config_.compacted || next - end > INT32_MAX / 2;
 }
 
-// What the floor's indexes say below `trusted` is kept, and scanning begins at their newest entry.
-io::IoResult<void> Recovery::prepare_floor(Segment& segment, base::Offset trusted) {
-  const std::uint64_t file_size = segment.size;
-  segment.start_empty();
-  segment.size = 0;
-  segment.checkpoint_size = 0;
-  log_.end_ = segment.base();
-  if (!segment.exists) return {};
-  const std::int64_t limit = trusted - segment.base();
-  io::Disk& disk = log_.services_.disk;
-  auto text = disk.read_file(segment.path(".txnindex"));
+// How many entries of the .txnindex end below `trusted`.
+io::IoResult<std::uint64_t> Recovery::kept_aborted(const Segment& segment,
+                                                   base::Offset trusted) const {
+  auto text = log_.services_.disk.read_file(segment.path(".txnindex"));
   if (!text && text.error().code != ENOENT) return std::unexpected(text.error());
   std::uint64_t aborted = 0;
   const auto bytes = text ? base::as_bytes(*text) : base::BytesView{};
@@ -133,7 +127,22 @@ io::IoResult<void> Recovery::prepare_floor(Segment& segment, base::Offset truste
       break;
     }
   }
-  segment.aborted.set_persisted(aborted);
+  return aborted;
+}
+
+// What the floor's indexes say below `trusted` is kept, and scanning begins at their newest entry.
+io::IoResult<void> Recovery::prepare_floor(Segment& segment, base::Offset trusted) {
+  const std::uint64_t file_size = segment.size;
+  segment.start_empty();
+  segment.size = 0;
+  segment.checkpoint_size = 0;
+  log_.end_ = segment.base();
+  if (!segment.exists) return {};
+  const std::int64_t limit = trusted - segment.base();
+  io::Disk& disk = log_.services_.disk;
+  auto aborted = kept_aborted(segment, trusted);
+  if (!aborted) return std::unexpected(aborted.error());
+  segment.aborted.set_persisted(*aborted);
   std::int32_t last_position = 0;
   auto offsets = good_entries<OffsetEntry>(disk, segment.path(".index"), [&](const auto& entry) {
     const bool good = entry.relative < limit && entry.position > last_position &&

@@ -176,19 +176,7 @@ Violation check_producers(Log& log, const Contents& contents, const LogModel& mo
   }
   expected.on_log_start(log.start_offset());
   if (expected.encode_snapshot() != log.producers().encode_snapshot()) {
-    std::string text = "the producers are not those of the batches:";
-    const auto show = [&](const broker::ProducerEntry& e) {
-      text += " [" + number(e.producer_id.value()) + " seq " + number(e.last_sequence()) +
-              " last " + number(e.last_data_offset().value()) + " at " + number(e.last_timestamp) +
-              " open " + number(e.current_txn_first_offset.value_or(base::Offset(-1)).value()) +
-              " ce " + number(e.coordinator_epoch) + "]";
-    };
-    expected.for_each(show);
-    text += " but";
-    log.producers().for_each(show);
-    text +=
-        " start " + number(log.start_offset().value()) + " end " + number(log.end_offset().value());
-    return text;
+    return "the producers are not those of the batches";
   }
   const auto found = log.aborted_transactions(log.start_offset(), log.end_offset());
   if (!found) return "aborted transactions do not read: " + found.error().what;
@@ -227,9 +215,15 @@ std::string describe_log(Log& log) {
   };
   for (const auto& [offset, bytes] : contents.batches) mix(bytes);
   mix(log.producers().encode_snapshot());
+  // Of epochs without records nothing is promised.
+  std::string epochs;
+  for (const broker::EpochStart& entry : log.epochs().entries()) {
+    if (entry.start >= log.end_offset()) break;
+    epochs += number(entry.leader_epoch.value()) + " from " + number(entry.start.value()) + ", ";
+  }
   return number(log.start_offset().value()) + " to " + number(log.end_offset().value()) + " in " +
-         number(static_cast<std::int64_t>(log.segment_count())) + " segments, epochs " +
-         log.epochs().encode() + "digest " + std::to_string(hash) + contents.violation.value_or("");
+         number(static_cast<std::int64_t>(log.segment_count())) + " segments, epochs " + epochs +
+         "digest " + std::to_string(hash) + contents.violation.value_or("");
 }
 
 }  // namespace sim

@@ -6,18 +6,16 @@
 #include "common/record/builder.h"
 #include "common/record/control.h"
 #include "tests/sim/disk/log_check.h"
+#include "tests/sim/disk/log_session.h"
 #include "tests/sim/disk/mutant_disk.h"
 
 namespace sim {
 
 using broker::Log;
 using broker::LogDirectory;
-using broker::PartitionName;
 
 namespace {
 
-const PartitionName kName{"topic", 0};
-constexpr const char* kPath = "data";
 constexpr base::Uuid kTopicId{1, 2};
 
 std::unique_ptr<io::Disk> wrap(io::Disk& disk, Mutant mutant) {
@@ -56,15 +54,6 @@ const char* name_of(Mutant mutant) {
   }
   return "";
 }
-
-// One life of the process.
-struct LogWorkload::Session {
-  base::SilentDiag diag;
-  std::unique_ptr<LogDirectory> directory;
-  std::unique_ptr<Log> log;
-  std::vector<std::shared_ptr<broker::Upkeep>> upkeeps;
-  std::vector<broker::Removal> removals;
-};
 
 broker::LogConfig LogWorkload::config() {
   broker::LogConfig config;
@@ -113,11 +102,11 @@ std::optional<std::string> LogWorkload::resume() {
   }
   session_ = std::make_unique<Session>();
   base::Random random = random_.split("directory");
-  auto directory = LogDirectory::open(*wrapped_, kPath, "cluster", base::BrokerId(1), random,
-                                      session_->diag, {});
+  auto directory = LogDirectory::open(*wrapped_, kWorkloadPath, "cluster", base::BrokerId(1),
+                                      random, session_->diag, {});
   if (!directory) return directory.error().what;
   session_->directory = std::move(*directory);
-  auto opened = session_->directory->open_partition(kName, config(), now_);
+  auto opened = session_->directory->open_partition(kWorkloadName, config(), now_);
   if (!opened) return opened.error().what;
   session_->log = std::move(opened->log);
   const bool starting_over = model_.reset_to.has_value();
@@ -154,18 +143,18 @@ void LogWorkload::adopt_producers(const Log& log) {
 LogWorkload::Step LogWorkload::start() {
   session_ = std::make_unique<Session>();
   base::Random random = random_.split("directory");
-  auto directory = LogDirectory::open(*wrapped_, kPath, "cluster", base::BrokerId(1), random,
-                                      session_->diag, {});
+  auto directory = LogDirectory::open(*wrapped_, kWorkloadPath, "cluster", base::BrokerId(1),
+                                      random, session_->diag, {});
   if (!directory) return std::unexpected(directory.error());
   session_->directory = std::move(*directory);
   if (!model_.created) {
-    auto log = session_->directory->create_partition(kName, kTopicId, config(), now_);
+    auto log = session_->directory->create_partition(kWorkloadName, kTopicId, config(), now_);
     if (!log) return std::unexpected(log.error());
     session_->log = std::move(*log);
     model_.created = true;
     return {};
   }
-  auto opened = session_->directory->open_partition(kName, config(), now_);
+  auto opened = session_->directory->open_partition(kWorkloadName, config(), now_);
   if (!opened) return std::unexpected(opened.error());
   session_->log = std::move(opened->log);
   if (session_->log->end_offset().value() != model_.end) {
@@ -260,7 +249,7 @@ LogWorkload::Step LogWorkload::flush() {
   }
   if (mutant_ == Mutant::kSyncOnlyActiveSegment && batch.data.size() > 1) batch.data.resize(1);
   auto synced = random_.chance(1, 5) && mutant_ != Mutant::kSyncOnlyActiveSegment
-                    ? wrapped_->sync_filesystem(kPath)
+                    ? wrapped_->sync_filesystem(kWorkloadPath)
                     : batch.sync(*wrapped_);
   if (!synced) return synced;
   log.mark_flushed(batch);
@@ -277,138 +266,6 @@ LogWorkload::Step LogWorkload::run_upkeep() {
   return {};
 }
 
-LogWorkload::Step LogWorkload::checkpoint() {
-  base::Offset point = session_->log->recovery_point();
-  if (mutant_ == Mutant::kRecoveryPointAhead) point = session_->log->end_offset();
-  session_->directory->note_recovery_point(kName, point);
-  auto wrote = session_->directory->write_recovery_points();
-  if (!wrote && wrote.error().code == ENOSPC) return {};
-  return wrote;
-}
-
-LogWorkload::Step LogWorkload::delete_records() {
-  Log& log = *session_->log;
-  const auto start = log.start_offset().value();
-  const auto bound = log.durable_end().value();
-  if (bound <= start) return {};
-  return advance(base::Offset(random_.between(start, bound + 1)));
-}
-
-LogWorkload::Step LogWorkload::retain() {
-  Log& log = *session_->log;
-  // Once in a while everything is too old.
-  const base::WallMs now = random_.chance(1, 4) ? now_ + 1'000'000 : now_;
-  return advance(log.retention_start(now, log.durable_end()));
-}
-
-LogWorkload::Step LogWorkload::advance(base::Offset to) {
-  Log& log = *session_->log;
-  if (to <= log.start_offset()) return {};
-  if (auto moved = log.advance_start(to); !moved) return moved;
-  model_.start = to.value();
-  session_->directory->note_start(kName, to);
-  if (mutant_ != Mutant::kStartNotWritten) {
-    auto wrote = session_->directory->write_starts();
-    if (!wrote && wrote.error().code == ENOSPC) return {};
-    if (!wrote) return wrote;
-  }
-  model_.acknowledged_start = to.value();
-  log.mark_start_durable(to);
-  broker::Removal removal = log.take_removals();
-  if (auto renamed = removal.rename_all(*wrapped_); !renamed) return renamed;
-  session_->removals.push_back(std::move(removal));
-  return {};
-}
-
-LogWorkload::Step LogWorkload::remove_files() {
-  for (const broker::Removal& removal : session_->removals) {
-    if (auto removed = removal.remove_all(*wrapped_); !removed) return removed;
-  }
-  session_->removals.clear();
-  return {};
-}
-
-LogWorkload::Step LogWorkload::truncate() {
-  Log& log = *session_->log;
-  const auto start = log.start_offset().value();
-  if (log.end_offset().value() <= start) return {};
-  std::int64_t to = random_.between(start, log.end_offset().value());
-  // To where a batch begins, as epochs do.
-  const auto slice = log.read({.from = base::Offset(to),
-                               .upper_bound = log.end_offset(),
-                               .bytes_max = 1,
-                               .may_block = true});
-  if (!slice) return std::unexpected(slice.error());
-  const std::int64_t first = slice->base_offset.value();
-  to = std::max(first, start);
-  if (mutant_ != Mutant::kTruncateUnderCheckpoint) {
-    session_->directory->note_recovery_point(kName,
-                                             std::min(log.recovery_point(), base::Offset(to)));
-    auto wrote = session_->directory->write_recovery_points();
-    if (!wrote) return wrote;
-  }
-  // Whatever happens from here on, what is above may be gone.
-  model_.acknowledged_end = std::min(model_.acknowledged_end, to);
-  // Cutting the batch that the start lies in makes the log start over.
-  const bool starts_over = first < start;
-  if (starts_over) model_.reset_to = to;
-  if (auto cut = log.truncate_to(base::Offset(to), now_); !cut) return cut;
-  model_.end = log.end_offset().value();
-  if (model_.end > to) return io::io_failure(EIO, "truncation left too much");
-  model_.batches.erase(model_.batches.lower_bound(model_.end), model_.batches.end());
-  if (starts_over) {
-    model_.reset_to.reset();
-    model_.batches.clear();
-    model_.base = to;
-  }
-  adopt_producers(log);
-  return {};
-}
-
-LogWorkload::Step LogWorkload::truncate_fully() {
-  Log& log = *session_->log;
-  session_->directory->note_recovery_point(kName, base::Offset(0));
-  if (auto wrote = session_->directory->write_recovery_points(); !wrote) return wrote;
-  const base::Offset to = log.end_offset() + 10;
-  model_.acknowledged_end = 0;
-  model_.reset_to = to.value();
-  // A leader whose log starts above our end: its start is ours.
-  if (auto cut = log.truncate_fully_and_start_at(to, now_); !cut) return cut;
-  session_->directory->note_start(kName, to);
-  if (auto wrote = session_->directory->write_starts(); !wrote) return wrote;
-  model_.acknowledged_start = model_.acknowledged_end = to.value();
-  model_.start = model_.end = model_.base = to.value();
-  model_.reset_to.reset();
-  model_.batches.clear();
-  producers_.clear();
-  return {};
-}
-
-// A few appends with little room, then room again.
-LogWorkload::Step LogWorkload::fill_disk() {
-  const auto space = disk_.space(kPath);
-  disk_.faults.capacity_bytes = space->total_bytes - space->free_bytes + random_.below(400);
-  for (int i = 0; i < 3; ++i) {
-    const Step done = random_.chance(1, 3) ? flush() : append();
-    if (!done) return done;
-    if (auto ran = run_upkeep(); !ran) return ran;
-  }
-  disk_.faults.capacity_bytes.reset();
-  return {};
-}
-
-LogWorkload::Step LogWorkload::restart_cleanly() {
-  Log& log = *session_->log;
-  if (auto closed = log.close(); !closed) return closed;
-  model_.acknowledged_end = std::max(model_.acknowledged_end, model_.end);
-  session_->directory->note_recovery_point(kName, log.recovery_point());
-  session_->directory->note_start(kName, log.start_offset());
-  auto closed = session_->directory->close_clean(base::BrokerEpoch(-1));
-  if (!closed) return closed;
-  session_.reset();
-  return {};
-}
-
 std::optional<std::string> LogWorkload::check(SimDisk& disk, const LogModel& model,
                                               std::uint64_t seed, Mutant mutant) {
   if (!model.created) return std::nullopt;
@@ -416,9 +273,9 @@ std::optional<std::string> LogWorkload::check(SimDisk& disk, const LogModel& mod
   base::SilentDiag diag;
   base::Random random(seed);
   auto directory =
-      LogDirectory::open(*wrapped, kPath, "cluster", base::BrokerId(1), random, diag, {});
+      LogDirectory::open(*wrapped, kWorkloadPath, "cluster", base::BrokerId(1), random, diag, {});
   if (!directory) return "the directory does not open: " + directory.error().what;
-  auto opened = (*directory)->open_partition(kName, config(), 0);
+  auto opened = (*directory)->open_partition(kWorkloadName, config(), 0);
   if (!opened) return "the log does not open: " + opened.error().what;
   return check_log(*opened->log, model, random);
 }
@@ -428,9 +285,9 @@ io::IoResult<std::string> LogWorkload::recover(SimDisk& disk, Mutant mutant) {
   base::SilentDiag diag;
   base::Random random(1);
   auto directory =
-      LogDirectory::open(*wrapped, kPath, "cluster", base::BrokerId(1), random, diag, {});
+      LogDirectory::open(*wrapped, kWorkloadPath, "cluster", base::BrokerId(1), random, diag, {});
   if (!directory) return std::unexpected(directory.error());
-  auto opened = (*directory)->open_partition(kName, config(), 0);
+  auto opened = (*directory)->open_partition(kWorkloadName, config(), 0);
   if (!opened) return std::unexpected(opened.error());
   return describe_log(*opened->log);
 }

@@ -317,10 +317,3 @@ IoResult<std::unique_ptr<io::DirectoryLock>> SimDisk::lock(const std::string& di
 }
 
 }  // namespace sim
-namespace sim {
-long SimDisk::find_size(const std::string& path) const {
-  std::lock_guard l(state_->mutex);
-  auto i = state_->find(path);
-  return i ? (long)i->data.size() : -1;
-}
-}  // namespace sim

@@ -66,7 +66,6 @@ class SimDisk final : public io::Disk {
   // Called before each mutating operation with its name and path (traces, latency models).
   std::function<void(std::string_view operation, const std::string& path)> on_operation;
 
-  long find_size(const std::string& path) const;
   // A hash of what processes see: names and contents.
   std::uint64_t digest() const;
   // Names of all files, sorted; for checkers.
