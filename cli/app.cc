@@ -62,7 +62,8 @@ std::string unknown_word(const CLI::App& at, const std::string& word) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     }
   } else {
-    for (const CLI::App* sub : at.get_subcommands([](const CLI::App*) { return true; })) {
+    for (const CLI::App* sub :
+         at.get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); })) {
       known.push_back(sub->get_name());
     }
   }

@@ -15,6 +15,7 @@ struct OptionFacts {
   std::string about;
   bool takes_value = false;
   std::vector<std::string> choices;
+  std::string live;  // "topics", "groups": asked of the cluster when completing
 };
 struct CommandFacts {
   std::string path;  // "topic create"; empty for the root
@@ -39,6 +40,17 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
   return choices;
 }
 
+// What a value names, by the word that stands for it in the help.
+std::string live_names(const std::string& value_name) {
+  if (value_name == "TOPIC") return "topics";
+  return value_name == "GROUP" ? "groups" : "";
+}
+
+// The command that a script runs for them.
+std::string live_command(const std::string& live) {
+  return fmt::format("moldau complete-names {} 2>/dev/null", live);
+}
+
 OptionFacts facts_of(const CLI::Option& option) {
   OptionFacts facts;
   for (const std::string& name : option.get_snames()) facts.names.push_back("-" + name);
@@ -46,6 +58,7 @@ OptionFacts facts_of(const CLI::Option& option) {
   facts.about = option.get_description();
   facts.takes_value = option.get_items_expected_max() > 0;
   facts.choices = choices_of(option);
+  facts.live = live_names(option.get_positional() ? option.get_name(true) : option.get_type_name());
   return facts;
 }
 
@@ -116,6 +129,14 @@ std::vector<std::string> words_of(const CommandFacts& command) {
   return words;
 }
 
+// What the command's own arguments name, if the cluster knows.
+std::string live_positional(const CommandFacts& command) {
+  for (const OptionFacts& option : command.options) {
+    if (option.names.empty() && !option.live.empty()) return option.live;
+  }
+  return "";
+}
+
 // For zsh's _describe: 'name:about', where a colon in either is escaped.
 std::string described(std::string_view name, std::string_view about) {
   auto escaped = [](std::string_view text) {
@@ -144,15 +165,18 @@ std::string bash_completion(const CLI::App& root) {
       "  case \"$path:$previous\" in\n",
       path_pattern(commands));
   out += value_arms(commands, [](const OptionFacts& option) {
-    if (option.choices.empty()) return std::string("return");
-    return fmt::format("COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return",
-                       joined(option.choices, " "));
+    std::string words = joined(option.choices, " ");
+    if (!option.live.empty()) words = fmt::format("$({})", live_command(option.live));
+    if (words.empty()) return std::string("return");
+    return fmt::format("COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return", words);
   });
   out += "  esac\n  case \"$path\" in\n";
   for (const CommandFacts& command : commands) {
-    out += fmt::format("    {}) words={} ;;\n",
+    std::string live = live_positional(command);
+    out += fmt::format("    {}) words={}{} ;;\n",
                        shell_quoted(command.path.empty() ? "" : " " + command.path),
-                       shell_quoted(joined(words_of(command), " ")));
+                       shell_quoted(joined(words_of(command), " ")),
+                       live.empty() ? "" : fmt::format("\" $({})\"", live_command(live)));
   }
   out +=
       "  esac\n"
@@ -169,7 +193,7 @@ std::string zsh_completion(const CLI::App& root) {
       "# zsh completion for moldau. Load it with: source <(moldau completion zsh)\n"
       "_moldau() {{\n"
       "  local at=\"\" i\n"
-      "  local -a commands options\n"
+      "  local -a commands options names\n"
       "  for ((i = 2; i < CURRENT; i++)); do\n"
       "    case \"$at $words[i]\" in\n"
       "      {}) at=\"$at $words[i]\" ;;\n"
@@ -178,6 +202,9 @@ std::string zsh_completion(const CLI::App& root) {
       "  case \"$at:$words[CURRENT-1]\" in\n",
       path_pattern(commands));
   out += value_arms(commands, [](const OptionFacts& option) {
+    if (!option.live.empty()) {
+      return fmt::format("compadd -- ${{(f)\"$({})\"}}; return", live_command(option.live));
+    }
     if (option.choices.empty()) return std::string("_files; return");
     return fmt::format("compadd -- {}; return", joined(option.choices, " "));
   });
@@ -195,9 +222,12 @@ std::string zsh_completion(const CLI::App& root) {
         options.push_back(described(option.names.back(), option.about));
       }
     }
-    out += fmt::format("    {})\n      commands=({})\n      options=({}) ;;\n",
+    std::string live = live_positional(command);
+    std::string names =
+        live.empty() ? "" : fmt::format("      names=(${{(f)\"$({})\"}})\n", live_command(live));
+    out += fmt::format("    {})\n      commands=({})\n{}      options=({}) ;;\n",
                        shell_quoted(command.path.empty() ? "" : " " + command.path),
-                       joined(subcommands, " "), joined(options, " "));
+                       joined(subcommands, " "), names, joined(options, " "));
   }
   out +=
       "  esac\n"
@@ -205,6 +235,8 @@ std::string zsh_completion(const CLI::App& root) {
       "    _describe -o option options\n"
       "  elif ((${#commands})); then\n"
       "    _describe command commands\n"
+      "  elif ((${#names})); then\n"
+      "    compadd -- $names\n"
       "  else\n"
       "    _files\n"
       "  fi\n"
@@ -243,6 +275,10 @@ std::string fish_completion(const CLI::App& root) {
       std::string values = option.choices.empty()
                                ? ""
                                : fmt::format(" -a {}", shell_quoted(joined(option.choices, " ")));
+      if (!option.live.empty()) {
+        values =
+            fmt::format(" -a {}", shell_quoted(fmt::format("({})", live_command(option.live))));
+      }
       if (option.names.empty()) {
         if (!values.empty()) out += fmt::format("{}{}\n", at, values);
         continue;
@@ -252,14 +288,29 @@ std::string fish_completion(const CLI::App& root) {
         bool is_long = name.starts_with("--");
         line += fmt::format(" -{} {}", is_long ? "l" : "s", name.substr(is_long ? 2 : 1));
       }
-      if (option.takes_value) line += option.choices.empty() ? " -r" : " -x" + values;
+      if (option.takes_value) line += values.empty() ? " -r" : " -x" + values;
       out += fmt::format("{} -d {}\n", line, shell_quoted(option.about));
     }
   }
   return out;
 }
 
+// For the scripts: names only, quickly or not at all.
+void add_complete_names_command(CLI::App& root, Context& context) {
+  auto what = std::make_shared<std::string>();
+  CLI::App* command = root.add_subcommand("complete-names", "Names for completion")->group("");
+  command->add_option("WHAT", *what)->required()->check(CLI::IsMember({"topics", "groups"}));
+  command->callback([what, &context] {
+    context.set_timeout("1s");
+    for (const std::string& name :
+         *what == "topics" ? topic_names(context) : group_names(context)) {
+      context.print(name + "\n");
+    }
+  });
+}
+
 void add_completion_command(CLI::App& root, Context& context) {
+  add_complete_names_command(root, context);
   auto shell = std::make_shared<std::string>();
   CLI::App* command = root.add_subcommand("completion", "Print a completion script for a shell");
   command->add_option("SHELL", *shell, "Which shell")

@@ -23,6 +23,9 @@ struct Tree {
     create->add_flag("--force", flag, "Force");
     CLI::App* shell = root.add_subcommand("shell", "Shell");
     shell->add_option("NAME", text, "Name")->check(CLI::IsMember({"bash", "zsh"}));
+    CLI::App* read = root.add_subcommand("read", "Read");
+    read->add_option("TOPIC", text, "Topic");
+    read->add_option("-g,--group", text, "Group")->type_name("GROUP");
     root.add_subcommand("secret", "")->group("");
   }
 };
@@ -30,7 +33,8 @@ struct Tree {
 // What bash offers after the words, the last of which is being typed.
 std::string completed(const std::string& script, const std::string& words) {
   std::string path = testing::TempDir() + "/moldau_completion_test.bash";
-  std::ofstream(path) << script << "\nCOMP_WORDS=(" << words
+  std::ofstream(path) << "moldau() { echo \"one-$2 two-$2\"; }\n"
+                      << script << "\nCOMP_WORDS=(" << words
                       << "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_moldau\n"
                          "echo \"${COMPREPLY[*]}\"\n";
   FILE* shell = popen(("bash " + path).c_str(), "r");
@@ -46,7 +50,7 @@ std::string completed(const std::string& script, const std::string& words) {
 TEST(Completion, BashFollowsTheTree) {
   Tree tree;
   std::string script = bash_completion(tree.root);
-  EXPECT_EQ(completed(script, "moldau ''"), "topic shell --help");
+  EXPECT_EQ(completed(script, "moldau ''"), "topic shell read --help");
   EXPECT_EQ(completed(script, "moldau to"), "topic");
   EXPECT_EQ(completed(script, "moldau topic ''"), "create --help");
   EXPECT_EQ(completed(script, "moldau topic create --c"), "--codec --count");
@@ -55,6 +59,8 @@ TEST(Completion, BashFollowsTheTree) {
   EXPECT_EQ(completed(script, "moldau topic create --count ''"), "");
   EXPECT_EQ(completed(script, "moldau topic create --force --c"), "--codec --count");
   EXPECT_EQ(completed(script, "moldau shell ''"), "--help bash zsh");
+  EXPECT_EQ(completed(script, "moldau read o"), "one-topics");
+  EXPECT_EQ(completed(script, "moldau read --group t"), "two-groups");
 }
 
 // Goal: the other shells get every command with its text, quoted for them, and nothing hidden.
@@ -69,6 +75,7 @@ TEST(Completion, ZshAndFishHaveTheTexts) {
   EXPECT_TRUE(fish.contains("-n '__moldau_at \"topic create\"' -s z -l codec -x -a 'none zstd'"))
       << fish;
   EXPECT_TRUE(fish.contains("-a create -d 'It'\\''s made'")) << fish;
+  EXPECT_TRUE(fish.contains("-l group -x -a '(moldau complete-names groups 2>/dev/null)'")) << fish;
   for (const std::string& script : {zsh, fish, bash_completion(tree.root)}) {
     EXPECT_FALSE(script.contains("secret"));
   }

@@ -26,6 +26,9 @@ class Context {
   void add_connection_options(CLI::App& command);
   void add_json_option(CLI::App& command);
 
+  // As if --timeout was given.
+  void set_timeout(std::string timeout) { timeout_ = std::move(timeout); }
+
   // Connects on the first request made of it. Throws Failure when --brokers is malformed.
   Cluster& cluster();
 
@@ -75,6 +78,10 @@ void add_group_commands(CLI::App& root, Context& context);
 void add_log_commands(CLI::App& root, Context& context);
 void add_version_command(CLI::App& root, Context& context);
 void add_completion_command(CLI::App& root, Context& context);
+
+// Names of all topics but the cluster's own, and of all groups. Throw Failure.
+std::vector<std::string> topic_names(Context& context);
+std::vector<std::string> group_names(Context& context);
 
 // "a, b, c".
 std::string joined(const std::vector<std::string>& parts, std::string_view separator = ", ");

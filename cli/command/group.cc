@@ -112,6 +112,14 @@ void delete_groups(const DeleteOptions& options, Context& context) {
 
 }  // namespace
 
+std::vector<std::string> group_names(Context& context) {
+  std::vector<std::string> names;
+  for (const ListedGroup& group : all_groups(context.cluster(), {})) {
+    names.push_back(group.facts.group_id);
+  }
+  return names;
+}
+
 void add_group_commands(CLI::App& root, Context& context) {
   CLI::App* group = root.add_subcommand("group", "List, describe and delete consumer groups");
   group->require_subcommand(1);

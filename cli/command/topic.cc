@@ -304,7 +304,7 @@ void add_describe(CLI::App& topic, Context& context) {
   CLI::App* describe = add_leaf(topic, context, "describe",
                                 "Show partitions, leaders, replicas, offsets, sizes and configs",
                                 options, describe_topics);
-  describe->add_option("NAME", options->names, "Names of the topics")->required();
+  describe->add_option("TOPIC", options->names, "Topics to describe")->required();
   describe->add_flag("--all-configs", options->all_configs, "Also configs that have their default");
   describe->add_flag("--under-replicated-partitions", options->under_replicated,
                      "Only partitions with a replica out of sync");
@@ -316,7 +316,7 @@ void add_alter(CLI::App& topic, Context& context) {
   auto options = std::make_shared<AlterOptions>();
   CLI::App* alter =
       add_leaf(topic, context, "alter", "Add partitions, change configs", options, alter_topic);
-  alter->add_option("NAME", options->name, "Name of the topic")->required();
+  alter->add_option("TOPIC", options->name, "Topic to change")->required();
   alter
       ->add_option("-p,--partitions", options->partitions,
                    "New number of partitions, more than now (keys move to other partitions)")
@@ -332,12 +332,20 @@ void add_delete(CLI::App& topic, Context& context) {
   auto options = std::make_shared<DeleteOptions>();
   CLI::App* remove = add_leaf(topic, context, "delete", "Delete topics with all their records",
                               options, delete_topics);
-  remove->add_option("NAME", options->names, "Names of the topics")->required();
+  remove->add_option("TOPIC", options->names, "Topics to delete")->required();
   remove->add_flag("--if-exists", options->if_exists, "Accept topics that do not exist");
   remove->add_flag("-y,--yes", options->yes, "Do not ask");
 }
 
 }  // namespace
+
+std::vector<std::string> topic_names(Context& context) {
+  std::vector<std::string> names;
+  for (const auto& topic : context.cluster().metadata(std::nullopt).topics) {
+    if (!topic.is_internal) names.push_back(topic.name.value_or(""));
+  }
+  return names;
+}
 
 void add_topic_commands(CLI::App& root, Context& context) {
   CLI::App* topic = root.add_subcommand("topic", "Create, list, describe, alter and delete topics");
