@@ -23,6 +23,8 @@
 namespace host {
 namespace {
 
+using namespace std::chrono_literals;
+
 // Goal: bounds on what is received. Method: a frame that announces more than is allowed, and many
 // connections that each announce much and send little: memory follows what was sent; past the
 // reactor's own limit connections are closed with the reason.
