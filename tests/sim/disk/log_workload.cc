@@ -47,8 +47,8 @@ const char* name_of(Mutant mutant) {
       return "truncate under the checkpoint";
     case Mutant::kCleanMarkerStays:
       return "clean marker stays";
-    case Mutant::kUpkeepBeforeSync:
-      return "upkeep before sync";
+    case Mutant::kSnapshotBeforeIndexes:
+      return "snapshot before indexes";
     case Mutant::kTruncateDoesNothing:
       return "truncate does nothing";
   }
@@ -240,9 +240,6 @@ LogWorkload::Step LogWorkload::append() {
 LogWorkload::Step LogWorkload::flush() {
   Log& log = *session_->log;
   broker::FlushBatch batch = log.take_unflushed();
-  if (batch.upkeep && mutant_ == Mutant::kUpkeepBeforeSync) {
-    if (auto ran = batch.upkeep->run(*wrapped_); !ran) return ran;
-  }
   if (random_.chance(1, 3)) {
     // An append comes while the sync is under way.
     if (auto done = append(); !done) return done;
@@ -254,6 +251,11 @@ LogWorkload::Step LogWorkload::flush() {
   if (!synced) return synced;
   log.mark_flushed(batch);
   model_.acknowledged_end = std::max(model_.acknowledged_end, log.durable_end().value());
+  if (batch.upkeep && mutant_ == Mutant::kSnapshotBeforeIndexes) {
+    auto wrote =
+        broker::write_side_files(*wrapped_, batch.upkeep->directory, batch.upkeep->snapshots);
+    if (!wrote && wrote.error().code != ENOSPC) return wrote;
+  }
   if (batch.upkeep) session_->upkeeps.push_back(std::move(batch.upkeep));
   return {};
 }

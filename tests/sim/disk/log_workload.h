@@ -28,7 +28,7 @@ enum class Mutant {
   kStartNotWritten,          // segments are removed before the new start is durable
   kTruncateUnderCheckpoint,  // truncation below a recovery point that stays
   kCleanMarkerStays,         // the marker of a clean end is never removed
-  kUpkeepBeforeSync,         // snapshots and indexes overtake the data
+  kSnapshotBeforeIndexes,    // a snapshot overtakes what it vouches for
   kTruncateDoesNothing,      // cutting a file is forgotten by the disk
 };
 inline constexpr Mutant kMutants[] = {Mutant::kLyingSync,
@@ -39,7 +39,7 @@ inline constexpr Mutant kMutants[] = {Mutant::kLyingSync,
                                       Mutant::kStartNotWritten,
                                       Mutant::kTruncateUnderCheckpoint,
                                       Mutant::kCleanMarkerStays,
-                                      Mutant::kUpkeepBeforeSync,
+                                      Mutant::kSnapshotBeforeIndexes,
                                       Mutant::kTruncateDoesNothing};
 const char* name_of(Mutant mutant);
 
