@@ -315,8 +315,9 @@ class DevNode {
   host::ReactorPool pool_;
   host::LocalRpc rpc_;
   std::unique_ptr<controller::Controller> controller_;
-  std::unique_ptr<io::RpcClient> client_;
+  // The client goes first: replies that are still on their way then end while the broker is there.
   std::unique_ptr<broker::Broker> broker_;
+  std::unique_ptr<io::RpcClient> client_;
   host::Metrics metrics_;
   host::Health health_;
   std::unique_ptr<host::HttpAdmin> http_;

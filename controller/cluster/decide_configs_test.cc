@@ -135,13 +135,13 @@ TEST_F(Decide, UpdatesFeatures) {
   EXPECT_EQ(update({{"transaction.version", 2, 1}}), invalid);
   EXPECT_EQ(update({{"metadata.version", 99, 1}}), invalid);
   EXPECT_EQ(update({{"metadata.version", 7, 3}}), invalid);
-  EXPECT_EQ(update({{"group.version", 0, 1}}), invalid);
-  EXPECT_EQ(update({{"group.version", 0, 2}, {"nothing", 1, 1}}), invalid);
-  EXPECT_EQ(image->feature("group.version"), 1);
-  EXPECT_EQ(update({{"group.version", 0, 2}}), 0);
-  EXPECT_EQ(image->feature("group.version"), 0);
-  EXPECT_EQ(update({{"group.version", 1, 2}}), invalid);
-  EXPECT_EQ(update({{"group.version", 1, 1}}), 0);
+  EXPECT_EQ(update({{"eligible.leader.replicas.version", 0, 1}}), invalid);
+  EXPECT_EQ(update({{"eligible.leader.replicas.version", 0, 2}, {"nothing", 1, 1}}), invalid);
+  EXPECT_EQ(image->feature("eligible.leader.replicas.version"), 1);
+  EXPECT_EQ(update({{"eligible.leader.replicas.version", 0, 2}}), 0);
+  EXPECT_EQ(image->feature("eligible.leader.replicas.version"), 0);
+  EXPECT_EQ(update({{"eligible.leader.replicas.version", 1, 2}}), invalid);
+  EXPECT_EQ(update({{"eligible.leader.replicas.version", 1, 1}}), 0);
 }
 
 // Goal: blocks follow each other, and only for the broker's current registration.

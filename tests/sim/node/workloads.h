@@ -12,8 +12,4 @@ namespace sim {
 // stays; after all has healed everybody goes on.
 void run_node(World& world);
 
-// A short run, stopped at every `stride`-th of its disk operations in turn, beginning at one that
-// the seed chooses.
-void run_node_each_operation(World& world, std::uint64_t stride);
-
 }  // namespace sim
