@@ -221,6 +221,51 @@ TEST_F(LogTest, FullDiskLeavesTheLogAsItWas) {
   EXPECT_EQ(offsets_of(read(0)), (Offsets{0, 1}));
 }
 
+// Goal: a batch that a full disk refused does not come back in front of acknowledged ones. Method:
+// refuse an append that had reached the file, roll, acknowledge, lose power, on many machines.
+TEST_F(LogTest, WhatAFullDiskRefusedDoesNotComeBack) {
+  const std::size_t one = make_batch({.value_bytes = 100}).size();
+  config.segment_bytes = 2 * one;
+  open();
+  append({{.value_bytes = 100}});
+  flush();
+  std::uint64_t used = 0;
+  for (const std::string& path : disk.files()) used += disk.read_file(path)->size();
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const auto machine = disk.clone(seed);
+    FileCache machine_files(*machine, 8);
+    const LogServices machine_services{*machine, machine_files, health, diag};
+    auto opened = Log::open(machine_services, directory, config, {});
+    ASSERT_TRUE(opened);
+    Log& life = *opened->log;
+    machine->faults.capacity_bytes = used + one + 1;
+    std::vector<base::Bytes> refused(2, make_batch({.value_bytes = 100, .fill = 'r'}));
+    std::vector<base::MutableBytes> views(refused.begin(), refused.end());
+    ASSERT_EQ(life.append(views, leader_epoch, 1000).error().code, ENOSPC);
+    machine->faults.capacity_bytes.reset();
+    LogConfig smaller = config;
+    smaller.segment_bytes = one;
+    life.set_config(smaller);
+    base::Bytes good = make_batch({.value_bytes = 100});
+    const base::MutableBytes view(good);
+    ASSERT_TRUE(life.append({&view, 1}, leader_epoch, 1000)->rolled);
+    const FlushBatch batch = life.take_unflushed();
+    ASSERT_TRUE(batch.sync(*machine));
+    life.mark_flushed(batch);
+    ASSERT_EQ(life.durable_end(), base::Offset(2));
+    machine->crash();
+    auto after = Log::open(machine_services, directory, config, {});
+    ASSERT_TRUE(after);
+    ASSERT_EQ(after->log->end_offset(), base::Offset(2)) << seed;
+    const auto slice = after->log->read({.from = base::Offset(1),
+                                         .upper_bound = base::Offset(2),
+                                         .bytes_max = 1 << 20,
+                                         .may_block = true});
+    ASSERT_TRUE(slice);
+    EXPECT_EQ(bytes_of(*slice), good) << seed;
+  }
+}
+
 // Goal: any other failed write ends the log and the directory; reads go on. Method: fail the next
 // write with EIO.
 TEST_F(LogTest, FailedWriteTakesTheDirectoryOutOfService) {
