@@ -1,6 +1,6 @@
 """Runs every libFuzzer target of a build for a moment: enough to catch what a seed or the first mutations
 reach. Each target is a test. Its seeds are in
-tests/fuzz/corpus/TARGET, without the `fuzz_` of its name.
+tests/fuzz/corpus/TARGET, without the `fuzz` of its name.
 
 usage: fuzz_smoke.py BUILD_FOLDER"""
 
@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 def run(program, seconds, artifacts):
     name = os.path.basename(program)
-    corpus = os.path.join(ROOT, "tests/fuzz/corpus", name.removeprefix("fuzz_"))
+    corpus = os.path.join(ROOT, "tests/fuzz/corpus", name.removeprefix("fuzz_").removesuffix("_fuzz"))
     work = os.path.join(artifacts, name)
     os.makedirs(work, exist_ok=True)
     # The first folder is where libFuzzer writes what it finds: never the seeds in the tree.

@@ -133,7 +133,7 @@ def check_built(root, files):
     """A test or fuzz target that no CMakeLists.txt names would pass by never running."""
     problems, known = [], set(files)
     for path in files:
-        if not path.endswith("_test.cc") and not re.match(r"tests/fuzz/fuzz_\w+\.cc", path):
+        if not path.endswith(("_test.cc", "_fuzz.cc")) and not re.match(r"tests/fuzz/fuzz_\w+\.cc", path):
             continue
         lists = cmake_lists_for(path, known)
         relative = os.path.relpath(path, os.path.dirname(lists) or ".") if lists else path
