@@ -226,7 +226,6 @@ class Log {
   std::int64_t jitter_ms(const Segment& segment) const;
   io::IoResult<void> ensure_file(Segment& segment);
   std::shared_ptr<Segment> make_segment(base::Offset base_offset, base::WallMs now) const;
-  void reserve_ahead(Segment& segment, io::File& file);
   io::IoError fail(io::IoError error);
 
   std::size_t index_of(base::Offset offset) const;

@@ -126,7 +126,6 @@ io::IoResult<void> Log::write_share(Append& append, Share& share, std::size_t en
                 append.batches.begin() + static_cast<std::ptrdiff_t>(end));
   if (auto wrote = (*file)->write_at(parts_, share.before.size); !wrote) return wrote;
   append.bytes += segment.size - share.before.size;
-  reserve_ahead(segment, **file);
   return {};
 }
 
@@ -209,14 +208,6 @@ std::int64_t Log::jitter_ms(const Segment& segment) const {
   const auto seed = std::hash<std::string>{}(directory_);
   base::Random random(seed ^ static_cast<std::uint64_t>(segment.base().value()));
   return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(range)));
-}
-
-void Log::reserve_ahead(Segment& segment, io::File& file) {
-  if (config_.reserve_bytes == 0 || segment.size < segment.reserved) return;
-  const std::uint64_t upto = std::min(segment.size + config_.reserve_bytes, config_.segment_bytes);
-  // It only makes things quicker: a refusal is fine.
-  if (upto > segment.size) (void)file.reserve(upto);
-  segment.reserved = upto;
 }
 
 }  // namespace broker

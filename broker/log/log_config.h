@@ -23,9 +23,6 @@ struct LogConfig {
   // cleanup.policy; both may hold, and neither keeps records for ever.
   bool deletes = true;
   bool compacted = false;
-  // Blocks asked for ahead of the end of the active segment; 0 for none. Trailing blocks go when
-  // the segment is rolled or closed. See docs/decisions/0006-flush.md.
-  std::uint64_t reserve_bytes = 0;
   // How far the active segment may run ahead of the indexes on disk: bounds what recovery reads.
   std::uint64_t checkpoint_bytes = 64 << 20;
 

@@ -180,12 +180,6 @@ io::IoResult<void> Log::close() {
     return io::io_failure(ENOSPC, directory_ + ": no space to write the indexes");
   }
   collect_upkeep();
-  if (active().reserved > active().size) {
-    auto file = active().file();
-    auto cut =
-        file ? (*file)->truncate(active().size) : io::IoResult<void>(std::unexpected(file.error()));
-    if (!cut) return std::unexpected(fail(cut.error()));
-  }
   closed_ = true;
   return {};
 }

@@ -161,7 +161,6 @@ io::IoResult<void> Log::cut_active(base::Offset offset) {
     auto file = segment.file();
     if (!file) return std::unexpected(file.error());
     if (auto cut = (*file)->truncate(segment.size); !cut) return cut;
-    segment.reserved = 0;
     if (auto synced = (*file)->sync_data(); !synced) return synced;
     segment.durable_cuts = segment.cuts;
   }

@@ -48,9 +48,8 @@ class Segment {
   // then a crash may bring back what was cut off.
   std::uint32_t cuts = 0;
   std::uint32_t durable_cuts = 0;
-  bool exists = false;         // the .log file was created
-  bool sealed = false;         // rolled, and its indexes are complete in their files
-  std::uint64_t reserved = 0;  // blocks were asked for up to here
+  bool exists = false;  // the .log file was created
+  bool sealed = false;  // rolled, and its indexes are complete in their files
 
   IndexTail<OffsetEntry> offsets;
   IndexTail<TimeEntry> times;
