@@ -1,6 +1,6 @@
 """Runs every libFuzzer target of a build for a moment: enough to catch what a seed or the first mutations
 reach. Each target is a test. Its seeds are in
-tests/fuzz/corpus/TARGET, without the `fuzz` of its name.
+tests/fuzz/corpus/TARGET, with or without the `fuzz_` it begins with.
 
 usage: fuzz_smoke.py BUILD_FOLDER"""
 
@@ -16,14 +16,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 def run(program, seconds, artifacts):
     name = os.path.basename(program)
-    corpus = os.path.join(ROOT, "tests/fuzz/corpus", name.removeprefix("fuzz_").removesuffix("_fuzz"))
+    seeds = [os.path.join(ROOT, "tests/fuzz/corpus", n) for n in (name, name.removeprefix("fuzz_"))]
     work = os.path.join(artifacts, name)
     os.makedirs(work, exist_ok=True)
     # The first folder is where libFuzzer writes what it finds: never the seeds in the tree.
     command = [program, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=65536",
                "-print_final_stats=1", f"-artifact_prefix={work}/crash-", work]
-    if os.path.isdir(corpus):
-        command.append(corpus)
+    command += [folder for folder in dict.fromkeys(seeds) if os.path.isdir(folder)]
     began = time.monotonic()
     try:
         result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds * 4 + 120)
