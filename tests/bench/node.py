@@ -16,6 +16,8 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "client"))
 from harness import deps, wire  # noqa: E402
 
+import pages  # noqa: E402
+
 PORTS = range(19500, 19600)
 KAFKA = os.path.join(deps.HERE, "kafka")
 _PR_SET_PDEATHSIG = 1
@@ -45,13 +47,13 @@ class Node:
     name = "node"
 
     def __init__(self, folder, control):
-        self.folder, self.control = folder, control
+        self.folder = folder
         os.makedirs(folder)
         self.data = os.path.join(folder, "data")
         self.log_path = os.path.join(folder, "node.log")
         self.ports = [free_port(), free_port()]
         self.port = self.ports[0]
-        self.process, self.group = None, control.group()
+        self.process, self.group = None, control.group(self.name)
 
     def start(self, topic=None, within=120):
         """Starts the process. Returns the seconds from there to its first answer to ApiVersions and Metadata, the
@@ -93,8 +95,8 @@ class Node:
                 raise NodeFailed(f"{self.name}: topic {name} has no leaders after 20 s")
             time.sleep(0.01)
 
-    def fill_pages(self):
-        self.control.fill(self.group, self.folder)
+    def page_cost(self):
+        return pages.probe(self.group, self.folder)
 
     def rss_mb(self):
         with open(f"/proc/{self.process.pid}/status") as file:
