@@ -50,6 +50,10 @@ ApplyResult<void> Builder::apply(const proto::Record& record) {
       return apply_feature(record.feature());
     case proto::Record::kProducerIds:
       return apply_producer_ids(record.producer_ids());
+    case proto::Record::kBrokerChange:
+      return apply_broker_change(record.broker_change());
+    case proto::Record::kRemoveBroker:
+      return apply_remove_broker(record.remove_broker());
     case proto::Record::KIND_NOT_SET:
       break;
   }
@@ -77,8 +81,34 @@ ApplyResult<void> Builder::apply_broker(const proto::BrokerRecord& record) {
   }
   broker->rack = record.rack();
   broker->fenced = record.fenced();
+  broker->shutting_down = record.shutting_down();
+  broker->draining = record.draining();
+  broker->heartbeats = record.heartbeats();
   delta_.brokers.insert(broker->id);
   next_->brokers_.set(broker->id, broker);
+  return {};
+}
+
+ApplyResult<void> Builder::apply_broker_change(const proto::BrokerChangeRecord& record) {
+  const base::BrokerId id(record.broker_id());
+  const BrokerPtr* before = next_->brokers_.find(id);
+  if (!before) return misfit("a change of unknown broker " + std::to_string(id.value()));
+  if ((*before)->epoch.value() != record.broker_epoch()) return {};
+  auto broker = std::make_shared<Broker>(**before);
+  if (record.has_fenced()) broker->fenced = record.fenced();
+  if (record.has_shutting_down()) broker->shutting_down = record.shutting_down();
+  if (record.has_draining()) broker->draining = record.draining();
+  delta_.brokers.insert(id);
+  next_->brokers_.set(id, broker);
+  return {};
+}
+
+ApplyResult<void> Builder::apply_remove_broker(const proto::RemoveBrokerRecord& record) {
+  const base::BrokerId id(record.broker_id());
+  if (!next_->brokers_.erase(id)) {
+    return misfit("removal of unknown broker " + std::to_string(id.value()));
+  }
+  delta_.brokers.insert(id);
   return {};
 }
 
@@ -128,6 +158,8 @@ ApplyResult<void> Builder::apply_partition(const proto::PartitionRecord& record)
   partition.replicas = broker_ids(record.replicas());
   partition.isr = broker_ids(record.isr());
   partition.elr = broker_ids(record.elr());
+  partition.adding = broker_ids(record.adding());
+  partition.removing = broker_ids(record.removing());
   topic->partitions.push_back(std::move(partition));
   ++next_->partition_count_;
   delta_.topics[id].partitions.insert(record.partition());
@@ -146,6 +178,8 @@ ApplyResult<void> Builder::apply_partition_change(const proto::PartitionChangeRe
   if (record.has_isr()) partition.isr = broker_ids(record.isr().ids());
   if (record.has_replicas()) partition.replicas = broker_ids(record.replicas().ids());
   if (record.has_elr()) partition.elr = broker_ids(record.elr().ids());
+  if (record.has_adding()) partition.adding = broker_ids(record.adding().ids());
+  if (record.has_removing()) partition.removing = broker_ids(record.removing().ids());
   if (record.has_leader()) {
     partition.leader = base::BrokerId(record.leader());
     partition.leader_epoch = partition.leader_epoch + 1;

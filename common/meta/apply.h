@@ -38,6 +38,8 @@ class Builder {
  private:
   ApplyResult<void> apply_cluster(const proto::ClusterRecord& record);
   ApplyResult<void> apply_broker(const proto::BrokerRecord& record);
+  ApplyResult<void> apply_broker_change(const proto::BrokerChangeRecord& record);
+  ApplyResult<void> apply_remove_broker(const proto::RemoveBrokerRecord& record);
   ApplyResult<void> apply_topic(const proto::TopicRecord& record);
   ApplyResult<void> apply_partition(const proto::PartitionRecord& record);
   ApplyResult<void> apply_partition_change(const proto::PartitionChangeRecord& record);

@@ -32,10 +32,15 @@ struct Broker {
   base::BrokerEpoch epoch;  // offset of its registration's entry
   base::Uuid incarnation;   // new with each start of the process
   std::vector<Listener> listeners;
-  std::string rack;     // empty: none
-  bool fenced = false;  // a fenced broker leads nothing and is not named to clients
+  std::string rack;            // empty: none
+  bool fenced = false;         // a fenced broker leads nothing and is not named to clients
+  bool shutting_down = false;  // in controlled shutdown: leads nothing new, joins no ISR
+  bool draining = false;       // its replicas move away; outlives a registration
+  bool heartbeats = false;     // it sends them; without, it is never fenced
   friend bool operator==(const Broker&, const Broker&) = default;
 
+  // May lead and be in sync.
+  bool live() const { return !fenced && !shutting_down; }
   // Null when it has no listener of that name.
   const Listener* listener(std::string_view wanted) const {
     for (const auto& each : listeners) {
@@ -52,6 +57,9 @@ struct Partition {
   std::vector<base::BrokerId> replicas;  // first is preferred
   std::vector<base::BrokerId> isr;
   std::vector<base::BrokerId> elr;  // eligible leader replicas (KIP-966)
+  // A reassignment under way (KIP-455): both are among `replicas`.
+  std::vector<base::BrokerId> adding;
+  std::vector<base::BrokerId> removing;
   friend bool operator==(const Partition&, const Partition&) = default;
 };
 

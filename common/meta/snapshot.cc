@@ -20,6 +20,9 @@ void put_broker(const Broker& broker, proto::Snapshot& out) {
   }
   record->set_rack(broker.rack);
   record->set_fenced(broker.fenced);
+  record->set_shutting_down(broker.shutting_down);
+  record->set_draining(broker.draining);
+  record->set_heartbeats(broker.heartbeats);
 }
 
 void put_configs(proto::ConfigResource resource, const std::string& name, const Configs& configs,
@@ -48,6 +51,8 @@ void put_topic(const Topic& topic, proto::Snapshot& out) {
     for (auto id : each.replicas) partition->add_replicas(id.value());
     for (auto id : each.isr) partition->add_isr(id.value());
     for (auto id : each.elr) partition->add_elr(id.value());
+    for (auto id : each.adding) partition->add_adding(id.value());
+    for (auto id : each.removing) partition->add_removing(id.value());
   }
   put_configs(proto::CONFIG_RESOURCE_TOPIC, topic.name, topic.configs, out);
 }

@@ -10,8 +10,20 @@ inline constexpr const char* kCreatePartitions = "Admin/CreatePartitions";
 inline constexpr const char* kIncrementalAlterConfigs = "Admin/IncrementalAlterConfigs";
 inline constexpr const char* kAlterConfigs = "Admin/AlterConfigs";
 inline constexpr const char* kUpdateFeatures = "Admin/UpdateFeatures";
+inline constexpr const char* kElectLeaders = "Admin/ElectLeaders";
+inline constexpr const char* kAlterPartitionReassignments = "Admin/AlterPartitionReassignments";
+inline constexpr const char* kListPartitionReassignments = "Admin/ListPartitionReassignments";
+inline constexpr const char* kUnregisterBroker = "Admin/UnregisterBroker";
+inline constexpr const char* kDrainBroker = "Admin/DrainBroker";
+inline constexpr const char* kResumeBroker = "Admin/ResumeBroker";
+inline constexpr const char* kMayRestart = "Admin/MayRestart";
+inline constexpr const char* kClusterHealth = "Admin/ClusterHealth";
+inline constexpr const char* kDescribeQuorum = "Admin/DescribeQuorum";
+inline constexpr const char* kRebalance = "Admin/Rebalance";
 inline constexpr const char* kAllocateProducerIds = "Broker/AllocateProducerIds";
 inline constexpr const char* kRegisterBroker = "Broker/Register";
+inline constexpr const char* kHeartbeat = "Broker/Heartbeat";
+inline constexpr const char* kAlterPartition = "Broker/AlterPartition";
 inline constexpr const char* kMetadata = "Broker/Metadata";
 
 }  // namespace controller::methods
