@@ -114,7 +114,7 @@ void Controller::Core::serve() {
         return cluster::allocate_producer_ids(request, *state_.head());
       });
   serve_method<proto::RegisterBrokerRequest>(methods::kRegisterBroker, [this](const auto& request) {
-    return cluster::register_broker(request, *state_.head());
+    return cluster::register_broker(request, *state_.head(), settings_);
   });
   seams_.rpc.serve_stream(
       methods::kMetadata,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/mutant.h"
+
 namespace meta {
 namespace {
 
@@ -182,7 +184,7 @@ ApplyResult<void> Builder::apply_partition_change(const proto::PartitionChangeRe
   if (record.has_removing()) partition.removing = broker_ids(record.removing().ids());
   if (record.has_leader()) {
     partition.leader = base::BrokerId(record.leader());
-    partition.leader_epoch = partition.leader_epoch + 1;
+    if (!MUTANT("keep-leader-epoch")) partition.leader_epoch = partition.leader_epoch + 1;
   }
   ++partition.partition_epoch;
   delta_.topics[id].partitions.insert(record.partition());

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,9 @@ inline constexpr int kListenersMax = 64;
 struct Settings {
   std::int32_t default_partitions = 1;
   std::int16_t default_replication_factor = 0;  // 0: min(3, live brokers)
+  int moves_at_once = 8;        // partitions that a drain or rebalance moves at once
+  int leaders_at_once = 32;     // preferred leaders given back in one step
+  bool balance_leaders = true;  // auto.leader.rebalance.enable
   ConfigRules config_rules;
 };
 
@@ -56,7 +61,63 @@ Decision<proto::UpdateFeaturesReply> update_features(const proto::UpdateFeatures
                                                      const meta::Image& image);
 Decision<proto::AllocateProducerIdsReply> allocate_producer_ids(
     const proto::AllocateProducerIdsRequest& request, const meta::Image& image);
+
+// What the controller knows of brokers beyond the image (controller/node/liveness.h).
+struct Sessions {
+  // The broker's present process is there for sure: it sent a heartbeat lately and follows the
+  // metadata. Unset: nobody is.
+  std::function<bool(base::BrokerId)> alive;
+  // The offset that the broker has applied, as its heartbeats told; -1: unknown.
+  std::function<std::int64_t(base::BrokerId)> applied;
+  // Of the entry that began the broker's shutdown; -1: unknown.
+  std::function<std::int64_t(base::BrokerId)> shutdown_offset;
+};
+
+// A new process of a broker. Whatever its last one led gets another leader or a new epoch; after an
+// unclean end it leaves every ISR that can spare it and every ELR (KIP-966).
 Decision<proto::RegisterBrokerReply> register_broker(const proto::RegisterBrokerRequest& request,
-                                                     const meta::Image& image);
+                                                     const meta::Image& image,
+                                                     const Settings& settings,
+                                                     const Sessions& sessions = {});
+// Unfences the broker once it has applied its registration; begins and follows its shutdown.
+Decision<proto::HeartbeatReply> heartbeat(const proto::HeartbeatRequest& request,
+                                          const meta::Image& image, const Settings& settings,
+                                          const Sessions& sessions = {});
+// The broker's session ended: others lead what it led, and it leaves every ISR unless it is the
+// last member. Nothing when it is fenced already, or unknown.
+std::vector<proto::Record> fence_broker(base::BrokerId broker, const meta::Image& image,
+                                        const Settings& settings);
+// A leader changes its ISR. May complete a reassignment.
+Decision<proto::AlterPartitionReply> alter_partition(const proto::AlterPartitionRequest& request,
+                                                     const meta::Image& image,
+                                                     const Settings& settings);
+
+Decision<proto::ElectLeadersReply> elect_leaders(const proto::ElectLeadersRequest& request,
+                                                 const meta::Image& image,
+                                                 const Settings& settings);
+Decision<proto::AlterPartitionReassignmentsReply> alter_partition_reassignments(
+    const proto::AlterPartitionReassignmentsRequest& request, const meta::Image& image,
+    const Settings& settings);
+Decision<proto::ListPartitionReassignmentsReply> list_partition_reassignments(
+    const proto::ListPartitionReassignmentsRequest& request, const meta::Image& image);
+Decision<proto::UnregisterBrokerReply> unregister_broker(
+    const proto::UnregisterBrokerRequest& request, const meta::Image& image);
+Decision<proto::DrainBrokerReply> drain_broker(const proto::DrainBrokerRequest& request,
+                                               const meta::Image& image, const Settings& settings);
+Decision<proto::ResumeBrokerReply> resume_broker(const proto::ResumeBrokerRequest& request,
+                                                 const meta::Image& image);
+Decision<proto::MayRestartReply> may_restart(const proto::MayRestartRequest& request,
+                                             const meta::Image& image, const Settings& settings);
+Decision<proto::ClusterHealthReply> cluster_health(const proto::ClusterHealthRequest& request,
+                                                   const meta::Image& image,
+                                                   const Settings& settings);
+Decision<proto::RebalanceReply> rebalance(const proto::RebalanceRequest& request,
+                                          const meta::Image& image, const Settings& settings);
+
+// What the controller does of its own accord, a little at a time, asked every now and then.
+// Moves replicas off draining brokers.
+std::vector<proto::Record> drain_step(const meta::Image& image, const Settings& settings);
+// Gives leaderships back to preferred replicas; nothing while anything is out of order.
+std::vector<proto::Record> balance_step(const meta::Image& image, const Settings& settings);
 
 }  // namespace controller::cluster

@@ -4,6 +4,7 @@
 
 #include "common/meta/apply.h"
 #include "controller/cluster/decide.h"
+#include "controller/cluster/partition_change.h"
 #include "controller/cluster/verdict.h"
 
 namespace controller::cluster {
@@ -41,7 +42,8 @@ Verdict<void> check_registration(const proto::RegisterBrokerRequest& request,
 
 bool is_same(const proto::RegisterBrokerRequest& request, const meta::Broker& broker) {
   if (meta::from_proto(request.incarnation()) != broker.incarnation ||
-      request.rack() != broker.rack || broker.fenced ||
+      request.rack() != broker.rack || request.heartbeats() != broker.heartbeats ||
+      (broker.fenced && !broker.heartbeats) ||
       static_cast<std::size_t>(request.listeners_size()) != broker.listeners.size()) {
     return false;
   }
@@ -55,32 +57,36 @@ bool is_same(const proto::RegisterBrokerRequest& request, const meta::Broker& br
   return true;
 }
 
-// A new process may have lost what was not flushed: what it leads gets a new epoch, so that readers
-// and followers that saw the lost end notice.
-void renew_leaderships(base::BrokerId broker, const meta::Image& image,
-                       std::vector<proto::Record>& out) {
-  for (const auto& [name, topic] : image.topics()) {
-    std::int32_t index = -1;
-    for (const meta::Partition& partition : topic->partitions) {
-      ++index;
-      if (partition.leader != broker) continue;
-      auto* change = out.emplace_back().mutable_partition_change();
-      meta::to_proto(topic->id, change->mutable_topic_id());
-      change->set_partition(index);
-      change->set_leader(broker.value());
-    }
-  }
+// A new process holds what its disk kept. What the last one led gets another leader or at least
+// another epoch, so that readers and followers who saw an end that is lost notice; after an unclean
+// end it does not count as one who holds all that was acknowledged.
+void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean,
+                     const meta::Image& image, const Settings& settings,
+                     std::vector<proto::Record>& out) {
+  const base::BrokerId id(request.broker_id());
+  Roster roster(image);
+  request.heartbeats() ? roster.lose(id) : roster.find(id);
+  each_partition_of(id, image, [&](const meta::Topic& topic, std::int32_t index, const auto& now) {
+    PartitionChange change(topic, index);
+    change.renew_leader = now.leader == id;
+    if (!is_clean) change.lost_tail = id;
+    auto record = change.decide(roster, TopicRules::of(topic.configs, image, settings));
+    if (record) out.push_back(std::move(*record));
+  });
 }
 
 }  // namespace
 
 Decision<proto::RegisterBrokerReply> register_broker(const proto::RegisterBrokerRequest& request,
-                                                     const meta::Image& image) {
+                                                     const meta::Image& image,
+                                                     const Settings& settings,
+                                                     const Sessions& sessions) {
   Decision<proto::RegisterBrokerReply> out;
-  if (auto good = check_registration(request, image); !good) {
-    set_error(out.reply.mutable_error(), good.error());
+  const auto refused = [&](const Refusal& refusal) {
+    set_error(out.reply.mutable_error(), refusal);
     return out;
-  }
+  };
+  if (auto good = check_registration(request, image); !good) return refused(good.error());
   meta::to_proto(image.cluster_id(), out.reply.mutable_cluster_id());
   const base::BrokerId id(request.broker_id());
   const meta::Broker* known = image.broker(id);
@@ -88,13 +94,24 @@ Decision<proto::RegisterBrokerReply> register_broker(const proto::RegisterBroker
     out.reply.set_broker_epoch(known->epoch.value());
     return out;
   }
+  const bool new_process = known && known->incarnation != meta::from_proto(request.incarnation());
+  if (new_process && !known->fenced && sessions.alive && sessions.alive(id)) {
+    return refused(
+        {ErrorCode::kDuplicateBrokerRegistration,
+         "Another process is registered as broker " + std::to_string(id.value()) + " and alive."});
+  }
   auto* record = out.records.emplace_back().mutable_broker();
   record->set_broker_id(request.broker_id());
   *record->mutable_incarnation() = request.incarnation();
   *record->mutable_listeners() = request.listeners();
   record->set_rack(request.rack());
-  const bool new_process = known && known->incarnation != meta::from_proto(request.incarnation());
-  if (new_process) renew_leaderships(id, image, out.records);
+  record->set_heartbeats(request.heartbeats());
+  record->set_fenced(request.heartbeats());
+  record->set_draining(known && known->draining);
+  if (known) {
+    const bool is_clean = !new_process || request.previous_broker_epoch() == known->epoch.value();
+    replace_process(request, is_clean, image, settings, out.records);
+  }
   return out;
 }
 

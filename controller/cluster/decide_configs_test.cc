@@ -176,25 +176,25 @@ TEST_F(Decide, RegistersBrokers) {
   listener->set_name("PLAINTEXT");
   listener->set_host("localhost");
   listener->set_port(9092);
-  auto again = register_broker(request, *image);
+  auto again = register_broker(request, *image, settings);
   EXPECT_TRUE(again.records.empty());
   EXPECT_EQ(again.reply.broker_epoch(), image->broker(base::BrokerId(1))->epoch.value());
 
   request.mutable_incarnation()->set_low(555);
-  const auto epoch = apply(register_broker(request, *image).records);
+  const auto epoch = apply(register_broker(request, *image, settings).records);
   EXPECT_EQ(image->broker(base::BrokerId(1))->epoch.value(), epoch);
   EXPECT_EQ(image->partition("a", 0)->leader_epoch, base::LeaderEpoch(1));
   EXPECT_EQ(image->partition("a", 1)->leader_epoch, base::LeaderEpoch(1));
 
   request.mutable_cluster_id()->set_low(77);
-  EXPECT_EQ(register_broker(request, *image).reply.error().code(),
+  EXPECT_EQ(register_broker(request, *image, settings).reply.error().code(),
             static_cast<int>(ErrorCode::kInconsistentClusterId));
   request.clear_cluster_id();
   const int invalid = static_cast<int>(ErrorCode::kInvalidRegistration);
   listener->set_port(70'000);
-  EXPECT_EQ(register_broker(request, *image).reply.error().code(), invalid);
+  EXPECT_EQ(register_broker(request, *image, settings).reply.error().code(), invalid);
   request.clear_listeners();
-  EXPECT_EQ(register_broker(request, *image).reply.error().code(), invalid);
+  EXPECT_EQ(register_broker(request, *image, settings).reply.error().code(), invalid);
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class Decide : public testing::Test {
     listener->set_name("PLAINTEXT");
     listener->set_host("localhost");
     listener->set_port(9092);
-    apply(register_broker(request, *image).records);
+    apply(register_broker(request, *image, settings).records);
   }
   static proto::CreateTopicsRequest create_request(const std::string& name, int partitions = 1,
                                                    int factor = -1) {

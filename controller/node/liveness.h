@@ -45,6 +45,8 @@ class Liveness {
   void heard(base::BrokerId broker, std::int64_t applied_offset);
   // A new process registered: it has a session, with everything to be heard yet.
   void registered(base::BrokerId broker);
+  // Its shutdown began with the entry at `offset`.
+  void shutting_down(base::BrokerId broker, std::int64_t offset);
   void forget(base::BrokerId broker);
   // Streams are counted: a new one may open before the old one is known to be broken. They are
   // known also while this node does not lead. `leaving`: it said that it would go, so there is
@@ -56,6 +58,8 @@ class Liveness {
   bool alive(base::BrokerId broker) const;
   // By its last heartbeat; -1 when none came since this node leads.
   std::int64_t applied(base::BrokerId broker) const;
+  // -1: unknown.
+  std::int64_t shutdown_offset(base::BrokerId broker) const;
   std::optional<base::Instant> last_heard(base::BrokerId broker) const;
 
  private:
@@ -64,6 +68,7 @@ class Liveness {
     std::optional<base::Instant> suspect;  // when it ends, unless something comes
     std::optional<base::Instant> heard;
     std::int64_t applied = -1;
+    std::int64_t shutdown_offset = -1;
   };
   void arm();
   void fire();
