@@ -22,6 +22,7 @@ class ControllerClient;
 class MetadataFollower;
 class GroupCoordinators;
 class Hosting;
+class IsrChangeSink;
 class LogDirectory;
 class ProducerIds;
 
@@ -39,6 +40,7 @@ struct Node {
   GroupCoordinators* groups = nullptr;     // any thread; see its header
   Hosting* hosting = nullptr;              // what is said there
   ProducerIds* producer_ids = nullptr;     // any thread
+  IsrChangeSink* isr_changes = nullptr;    // any thread; null: nobody asks for changes
   LogDirectory* log_directory = nullptr;   // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
   // The broker ends: sessions take no further request.

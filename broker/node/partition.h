@@ -1,14 +1,20 @@
-// One partition that this broker leads: the log, who waits for it, and the little lock that guards
-// both. Any reactor may call it; no call blocks longer than a write into the page cache.
+// One replica of a partition on this broker: the log, its role, who waits for it, and the little
+// lock that guards them. Any reactor may call it; no call blocks longer than a write into the page
+// cache, except where it says so.
 //
-// Offsets: start <= visible <= end and durable <= end. What consumers may see (the high watermark)
-// is the durable end under moldau.durability=fsync, so that nothing that was read can vanish in a
-// crash, and the written end otherwise. A producer with acks=all is answered when its records are
-// committed: durable under fsync, written under interval and replicated. See docs/architecture.md.
+//              become()                     become()
+//   Offline ─────────────▶ Leading ◀──────────────────────▶ Following ─── repair() cuts the log
+//
+// Offsets: start <= visible <= end and durable <= end. What consumers may see (the high watermark,
+// broker/replica/leadership.h) is what every in-sync replica holds: durably under
+// moldau.durability=fsync, so that nothing that was read can vanish in a crash, and written
+// otherwise. A producer with acks=all is answered when the high watermark has passed its records.
+// A follower's fetch offset is its acknowledgement. docs/replication.md, docs/architecture.md.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,13 +25,19 @@
 #include "broker/log/flusher.h"
 #include "broker/log/log.h"
 #include "broker/log/partition_name.h"
+#include "broker/replica/divergence.h"
+#include "broker/replica/leadership.h"
 #include "common/base/ids.h"
 #include "common/base/uuid.h"
 #include "common/config/topic_config.h"
+#include "common/io/clock.h"
 #include "common/io/executor.h"
 #include "common/wire/error_code.h"
 
 namespace broker {
+
+class LogDirectory;
+class Partition;
 
 // Told once, on its own executor, that what it waited for has happened or cannot happen any more.
 class PartitionListener {
@@ -39,6 +51,7 @@ class PartitionListener {
 // written into it. The results are filled by append().
 struct BatchAppend {
   base::MutableBytes batch;
+  bool acks_all = false;  // refused unless min.insync.replicas are in sync
   base::Bytes rewritten;  // what `batch` views when the batch was recompressed
   wire::ErrorCode error = wire::ErrorCode::kNone;
   std::string message;  // for people, when error is set
@@ -49,6 +62,13 @@ struct BatchAppend {
 };
 
 struct ReadRequest {
+  // A follower reads up to the log's end. With `is_progress`, `from` is what it holds.
+  struct Follower {
+    base::BrokerId id;
+    base::BrokerEpoch epoch;
+    base::Instant now;
+    bool is_progress = false;
+  };
   base::Offset from;
   std::uint32_t bytes_max = 0;
   bool at_least_one_batch = false;  // even if it is larger than bytes_max
@@ -56,6 +76,7 @@ struct ReadRequest {
   bool may_block = false;                               // only away from a reactor
   std::optional<base::LeaderEpoch> leader_epoch;        // as the client believes it to be
   std::optional<base::LeaderEpoch> last_fetched_epoch;  // asks for divergence to be found
+  std::optional<Follower> follower;                     // none: a consumer
 };
 
 struct ReadAnswer {
@@ -71,6 +92,62 @@ struct ReadAnswer {
   std::optional<EpochStart> diverging;  // `start` is that epoch's end
 };
 
+// What the metadata makes of this replica.
+struct PartitionRole {
+  base::BrokerId leader{-1};  // -1: the partition has none
+  ReplicaSet set;
+  std::shared_ptr<const LiveBrokers> live;
+};
+
+// What replicas of one broker share. All of it outlives them.
+struct ReplicaServices {
+  base::BrokerId self;
+  Flusher& flusher;
+  LogDirectory* directory = nullptr;  // takes recovery points before a log is cut
+  io::Clock* clock = nullptr;         // wall clock, for the same
+  base::Diag* diag = nullptr;
+  base::Duration lag_max = std::chrono::seconds(30);  // replica.lag.time.max.ms
+  // The partition would have its ISR changed: take_isr_proposal(). Any thread, no lock held.
+  std::function<void(std::shared_ptr<Partition>)> isr_change_wanted;
+};
+
+// Where a follower goes on.
+struct FollowState {
+  bool following = false;
+  base::BrokerId leader{-1};
+  base::LeaderEpoch leader_epoch;
+  // The end of what this replica holds: durably under moldau.durability=fsync. Behind `end`, it
+  // is worth an await_flushed(end) before the next fetch.
+  base::Offset fetch_offset{0};
+  std::optional<base::LeaderEpoch> last_fetched_epoch;  // of the record before fetch_offset
+  base::Offset end{0};
+  base::Offset log_start{0};
+  base::Offset high_watermark{0};
+};
+
+// What a leader answered to a fetch.
+struct LeaderAnswer {
+  base::LeaderEpoch leader_epoch;  // in which it was asked (current_leader_epoch)
+  base::BytesView records;
+  base::Offset high_watermark{-1};
+  base::Offset log_start{-1};
+  std::optional<EpochEnd> diverging;
+  bool out_of_range = false;  // OFFSET_OUT_OF_RANGE: start over at log_start
+};
+struct Followed {
+  enum class Kind : std::uint8_t {
+    kAppended,         // up to `end`
+    kNothing,          // nothing new; high watermark and start were taken
+    kStale,            // the role is another one by now: ask follow_state()
+    kNeedsTruncation,  // call repair() with the same answer
+    kRepaired,         // by repair(): ask follow_state() and fetch from there
+    kFailed,           // `why`; records that must not be appended, or the disk. Back off
+  };
+  Kind kind = Kind::kNothing;
+  base::Offset end{-1};
+  std::string why;
+};
+
 class Partition final : public Flushable, public std::enable_shared_from_this<Partition> {
  public:
   struct Identity {
@@ -78,6 +155,11 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
     base::Uuid topic_id;
     std::int32_t index = 0;
   };
+  // Offline until become(). `high_watermark` is the one known from before (checkpoint).
+  Partition(Identity identity, std::unique_ptr<Log> log,
+            std::shared_ptr<const config::TopicConfig> config, const ReplicaServices& services,
+            base::Offset high_watermark);
+  // The only replica, leading.
   Partition(Identity identity, std::unique_ptr<Log> log,
             std::shared_ptr<const config::TopicConfig> config, base::LeaderEpoch leader_epoch,
             Flusher& flusher);
@@ -87,6 +169,12 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   const base::Uuid& topic_id() const { return identity_.topic_id; }
   std::int32_t index() const { return identity_.index; }
   PartitionName name() const { return {identity_.topic, identity_.index}; }
+
+  // Takes the role that the metadata gives; older roles than the known one change nothing. Who
+  // waits with a leader that leads no more is told NOT_LEADER_OR_FOLLOWER.
+  void become(PartitionRole role, base::Instant now);
+  // Who may join the ISR has changed.
+  void set_live(std::shared_ptr<const LiveBrokers> live);
 
   // Appends in order, with one write for all that are fit for it. Each batch gets its own result.
   void append(std::span<BatchAppend* const> batches, base::WallMs now,
@@ -104,20 +192,51 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   // leader epoch; at once (returning true, without a call) when it already is visible.
   bool await_visible(base::Offset from, bool read_committed, io::Executor& home,
                      std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
+  // Tells `listener` once when more than `from` is written (for a follower's fetch); otherwise as
+  // await_visible().
+  bool await_written(base::Offset from, io::Executor& home,
+                     std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
+  // Tells `listener` once everything below `end` is durable here (for the follower's next fetch,
+  // in any role); at once (returning true) when it is. An error: it never will be.
+  bool await_flushed(base::Offset end, io::Executor& home,
+                     std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
   // Forgets every wait of `listener`. A call that is under way may still come.
   void stop_waiting(const PartitionListener* listener);
+
+  // ---- following
+  FollowState follow_state();
+  // Appends what the leader answered, takes over its high watermark and start.
+  Followed take_from_leader(const LeaderAnswer& answer);
+  // Cuts the log as `answer` asks (its records do not count), away from the reactor; meanwhile
+  // every other call finds a follower that serves nothing. `done` on `home`, with kRepaired,
+  // kStale or kFailed.
+  void repair(LeaderAnswer answer, io::Executor& home,
+              std::move_only_function<void(Followed)> done);
+
+  // ---- leading
+  // The change of the ISR to ask the controller for, once until it was answered.
+  std::optional<IsrProposal> take_isr_proposal(base::Instant now);
+  void on_isr_answer(const IsrProposal& asked, const IsrAnswer& answer);
+  // Time passes for followers that do not fetch. Every so often.
+  void check_isr(base::Instant now);
+  // What the metadata and the fetches say of followers; empty unless leading.
+  std::map<base::BrokerId, Leadership::Progress> followers();
 
   // Under the lock: everything about the log that the APIs ask for.
   struct Bounds {
     base::Offset start, visible, last_stable, durable, end;
     base::LeaderEpoch leader_epoch;
     std::uint64_t size_bytes = 0;
+    bool is_leader = false;
+    base::BrokerId leader{-1};
+    base::Offset epoch_start{0};  // of this leadership: its records begin here
   };
   Bounds bounds();
   std::shared_ptr<const config::TopicConfig> config();
   void set_config(std::shared_ptr<const config::TopicConfig> config, const LogConfig& log_config);
 
-  // Runs `use` with the log under the lock. For operations that are rare and quick.
+  // Runs `use` with the log under the lock. For operations that are rare and quick. Waits while
+  // the log is being cut: on a reactor only for a partition that leads.
   template <class Use>
   auto with_log(Use use) {
     std::lock_guard lock(mutex_);

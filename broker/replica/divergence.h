@@ -1,0 +1,39 @@
+// A follower's side of the rules: where to cut when the leader's log parted from ours (KIP-101,
+// KIP-279, KIP-595), and what of its answer may be appended. Pure.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/ids.h"
+
+namespace broker {
+
+// The end of the largest leader epoch at or below the one asked about.
+struct EpochEnd {
+  base::LeaderEpoch leader_epoch;
+  base::Offset end;
+};
+
+// Where our log is to be cut, given the leader's epoch end and ours for that epoch (nothing: we
+// know no epoch that low). Never above our end; a cut below the parting point costs one more round,
+// one above it would keep what the leader never had. Never the high watermark.
+base::Offset cut_of(const EpochEnd& leader, const std::optional<EpochEnd>& ours, base::Offset end,
+                    base::Offset high_watermark);
+
+// Batches that a follower may append: whole, undamaged, rising from `end` on, of epochs that do not
+// fall and are not above `leader_epoch`. A last batch that was cut short is passed over, and so is
+// everything from the first batch of a later epoch on (KAFKA-18723). The error is for operators.
+struct Acceptance {
+  base::Offset end;
+  std::optional<base::LeaderEpoch> last_epoch;  // of our last record
+  base::LeaderEpoch leader_epoch;               // in which the records were asked for
+};
+std::expected<std::vector<base::BytesView>, std::string> accept_batches(base::BytesView records,
+                                                                        const Acceptance& rules);
+
+}  // namespace broker
