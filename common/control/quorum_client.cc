@@ -1,0 +1,242 @@
+#include "common/control/quorum_client.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/timer_wheel.h"
+#include "common/wire/error_code.h"
+#include "proto/controller.pb.h"
+
+namespace control {
+namespace {
+
+// Between two rounds over all members, none of which led.
+constexpr base::Duration kPauseMin = std::chrono::milliseconds(20);
+constexpr base::Duration kPauseMax = std::chrono::milliseconds(80);
+
+struct Verdict {
+  bool leads = true;
+  std::int32_t leader = 0;  // who does, as far as the member knows; 0: unknown
+  std::string message;
+};
+
+Verdict judge(const std::string& reply) {
+  proto::ReplyHead head;
+  // What cannot be read as a head is the caller's to refuse.
+  if (!head.ParseFromString(reply)) return {};
+  if (head.error().code() != static_cast<int>(wire::ErrorCode::kNotController)) return {};
+  return {false, head.error().leader_id(), head.error().message()};
+}
+
+}  // namespace
+
+class QuorumClient::Core : public std::enable_shared_from_this<Core> {
+ public:
+  Core(io::Executor& executor, base::Random random, Members given)
+      : executor_(executor), random_(random), members_(std::move(given)) {
+    CHECK(!members_.empty());
+    // Processes that start together do not all ask the same member first.
+    next_ = std::next(members_.begin(), static_cast<std::ptrdiff_t>(random_.below(members_.size())))
+                ->first;
+  }
+
+  void call(const std::string& method, std::string request, base::Duration timeout,
+            io::RpcReply reply) {
+    const std::uint64_t id = ++last_call_;
+    Call& call = calls_[id];
+    call.method = method;
+    call.request = std::move(request);
+    call.deadline = executor_.now() + timeout;
+    call.reply = std::move(reply);
+    call.again.on_fire([this, id] {
+      const auto at = calls_.find(id);
+      CHECK(at != calls_.end());
+      at->second.asked = 0;
+      attempt(id, pick());
+    });
+    attempt(id, pick());
+  }
+
+  std::unique_ptr<io::RpcStream> subscribe(const std::string& method, std::string request,
+                                           io::RpcStreamHandler handler);
+  void forget(std::uint64_t subscription) { subscriptions_.erase(subscription); }
+  std::int32_t leader() const { return leader_; }
+
+ private:
+  struct Call {
+    std::string method;
+    std::string request;
+    base::Instant deadline;
+    io::RpcReply reply;
+    std::size_t asked = 0;  // in this round
+    std::string heard;      // what the last member said
+    base::Timer again;
+  };
+  struct Subscription {
+    std::int32_t member;
+    io::RpcStreamHandler handler;
+    std::unique_ptr<io::RpcStream> stream;
+  };
+
+  std::int32_t pick() const { return leader_ > 0 ? leader_ : next_; }
+  std::int32_t after(std::int32_t member) const {
+    const auto at = members_.upper_bound(member);
+    return at == members_.end() ? members_.begin()->first : at->first;
+  }
+
+  void attempt(std::uint64_t id, std::int32_t member) {
+    Call& call = calls_.at(id);
+    const base::Duration left = call.deadline - executor_.now();
+    if (left <= base::Duration::zero()) return give_up(id);
+    ++call.asked;
+    members_.at(member)->call(
+        call.method, call.request, left,
+        [weak = weak_from_this(), id, member](io::IoResult<std::string> result) {
+          if (const auto self = weak.lock()) self->answered(id, member, std::move(result));
+        });
+  }
+
+  void answered(std::uint64_t id, std::int32_t member, io::IoResult<std::string> result) {
+    if (!result) {
+      const int code = result.error().code;
+      if (code == ECONNREFUSED || code == ECONNRESET || code == ETIMEDOUT) doubt(member);
+      if (code == ECONNREFUSED) {
+        return ask_next(id, member, 0, std::to_string(member) + ": " + result.error().what);
+      }
+      return settle(id, std::move(result));
+    }
+    Verdict verdict = judge(*result);
+    if (verdict.leads) {
+      believe(member);
+      return settle(id, std::move(result));
+    }
+    doubt(member);
+    ask_next(id, member, verdict.leader, std::to_string(member) + ": " + verdict.message);
+  }
+
+  // `hint` is whom the member named as leader, 0 when it knew none.
+  void ask_next(std::uint64_t id, std::int32_t member, std::int32_t hint, std::string heard) {
+    Call& call = calls_.at(id);
+    call.heard = std::move(heard);
+    const bool named = hint != member && members_.contains(hint);
+    if (named && leader_ < 0) next_ = hint;
+    // One more than there are members: a hint may lead back to one that was asked too early.
+    if (call.asked <= members_.size()) return attempt(id, named ? hint : after(member));
+    const auto pause = base::Duration(random_.between(kPauseMin.count(), kPauseMax.count()));
+    executor_.timers().set(call.again, std::min(executor_.now() + pause, call.deadline));
+  }
+
+  void give_up(std::uint64_t id) {
+    const Call& call = calls_.at(id);
+    settle(id, io::io_failure(ETIMEDOUT, call.method + ": no controller leads (asked last " +
+                                             call.heard + ")"));
+  }
+
+  void settle(std::uint64_t id, io::IoResult<std::string> result) {
+    auto call = calls_.extract(id);
+    call.mapped().reply(std::move(result));
+  }
+
+  void believe(std::int32_t member) {
+    if (leader_ == member) return;
+    leader_ = next_ = member;
+    // Who still listens to another is told, on a turn of its own.
+    executor_.post([weak = weak_from_this(), member] {
+      const auto self = weak.lock();
+      if (!self || self->leader_ != member) return;
+      std::vector<std::uint64_t> elsewhere;
+      for (const auto& [id, each] : self->subscriptions_) {
+        if (each->member != member) elsewhere.push_back(id);
+      }
+      for (std::uint64_t id : elsewhere) {
+        self->broke(id, {ECONNRESET, "controller " + std::to_string(member) + " leads now"});
+      }
+    });
+  }
+  void doubt(std::int32_t member) {
+    if (leader_ == member) leader_ = -1;
+    if (next_ == member) next_ = after(member);
+  }
+
+  void broke(std::uint64_t id, const io::IoError& error) {
+    const auto at = subscriptions_.find(id);
+    if (at == subscriptions_.end()) return;
+    auto subscription = std::move(at->second);
+    subscriptions_.erase(at);
+    // A stream is not ended from within its own callback.
+    executor_.post([stream = std::move(subscription->stream)] {});
+    subscription->handler.on_broken(error);
+  }
+
+  io::Executor& executor_;
+  base::Random random_;
+  const Members members_;
+  std::int32_t leader_ = -1;  // believed
+  std::int32_t next_ = -1;    // whom to ask when no leader is known
+  std::uint64_t last_call_ = 0;
+  std::map<std::uint64_t, Call> calls_;
+  std::uint64_t last_subscription_ = 0;
+  std::map<std::uint64_t, std::shared_ptr<Subscription>> subscriptions_;
+};
+
+namespace {
+
+class Stream final : public io::RpcStream {
+ public:
+  Stream(std::weak_ptr<QuorumClient::Core> core, std::uint64_t id)
+      : core_(std::move(core)), id_(id) {}
+  ~Stream() override {
+    if (const auto core = core_.lock()) core->forget(id_);
+  }
+
+ private:
+  const std::weak_ptr<QuorumClient::Core> core_;
+  const std::uint64_t id_;
+};
+
+}  // namespace
+
+std::unique_ptr<io::RpcStream> QuorumClient::Core::subscribe(const std::string& method,
+                                                             std::string request,
+                                                             io::RpcStreamHandler handler) {
+  const std::uint64_t id = ++last_subscription_;
+  const std::int32_t member = pick();
+  auto& mine = subscriptions_[id];
+  mine = std::make_shared<Subscription>(Subscription{member, std::move(handler), nullptr});
+  const auto weak = weak_from_this();
+  io::RpcStreamHandler inner;
+  inner.on_message = [weak, id](std::string message) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto at = self->subscriptions_.find(id);
+    if (at == self->subscriptions_.end()) return;
+    const auto held = at->second;  // the subscriber may end it from within
+    held->handler.on_message(std::move(message));
+  };
+  inner.on_broken = [weak, id, member](const io::IoError& error) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->doubt(member);
+    self->broke(id, error);
+  };
+  mine->stream = members_.at(member)->subscribe(method, std::move(request), std::move(inner));
+  return std::make_unique<Stream>(weak, id);
+}
+
+QuorumClient::QuorumClient(io::Executor& executor, base::Random random, Members members)
+    : core_(std::make_shared<Core>(executor, random, std::move(members))) {}
+QuorumClient::~QuorumClient() = default;
+void QuorumClient::call(const std::string& method, std::string request, base::Duration timeout,
+                        io::RpcReply reply) {
+  core_->call(method, std::move(request), timeout, std::move(reply));
+}
+std::unique_ptr<io::RpcStream> QuorumClient::subscribe(const std::string& method,
+                                                       std::string request,
+                                                       io::RpcStreamHandler handler) {
+  return core_->subscribe(method, std::move(request), std::move(handler));
+}
+std::int32_t QuorumClient::believed_leader() const { return core_->leader(); }
+
+}  // namespace control
