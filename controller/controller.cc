@@ -88,6 +88,7 @@ void Controller::Core::on_committed(const std::vector<raft::Entry>& entries) {
   if (auto done = state_.commit(entries); !done) return broken(done.error());
   publisher_.committed(entries);
   state_.settle();
+  if (ready() && !liveness_.leading()) liveness_.lead(*state_.head());
   serve_waiting_subscriptions();
   maybe_started();
   maybe_checkpoint();
@@ -97,6 +98,8 @@ void Controller::Core::on_role_changed() {
   const raft::Raft& raft = member_->raft();
   if (!raft.leading()) {
     was_leading_ = false;
+    liveness_.follow();
+    if (config_.voters.size() > 1) end_subscriptions();  // whoever leads now serves the brokers
     return state_.follow();
   }
   if (std::exchange(was_leading_, true)) return;
@@ -138,6 +141,7 @@ void Controller::Core::on_failed(const io::IoError& error) {
 }
 
 void Controller::Core::close_member() {
+  liveness_.follow();
   state_.follow();
   if (!member_) return;
   earlier_.syncs += member_->stats().syncs;
@@ -147,6 +151,13 @@ void Controller::Core::close_member() {
   member_->stop([] {});
   seams_.executor.post([member = std::move(member_)] {});
   member_ = nullptr;
+}
+
+void Controller::Core::end_subscriptions() {
+  publisher_.close();
+  liveness_.streams_closed();
+  for (auto& each : waiting_subscriptions_) each.sink->on_gone = nullptr;
+  waiting_subscriptions_.clear();
 }
 
 void Controller::Core::maybe_started() {
@@ -175,10 +186,9 @@ void Controller::Core::stop(std::move_only_function<void()> done) {
   if (start_done_) {
     std::exchange(start_done_, nullptr)(io::io_failure(ECANCELED, "the controller was stopped"));
   }
+  liveness_.follow();
   state_.follow();
-  publisher_.close();
-  for (auto& each : waiting_subscriptions_) each.sink->on_gone = nullptr;
-  waiting_subscriptions_.clear();
+  end_subscriptions();
   auto finish = [self = shared_from_this(), done = std::move(done)]() mutable {
     self->member_ = nullptr;
     self->lock_ = nullptr;
@@ -191,6 +201,7 @@ void Controller::Core::stop(std::move_only_function<void()> done) {
 Stats Controller::Core::stats() const {
   Stats out;
   out.entries = entries_;
+  out.brokers_fenced = brokers_fenced_;
   out.subscribers = publisher_.subscribers();
   out.failed = failed_;
   out.committed = state_.committed()->offset().value();

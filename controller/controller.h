@@ -15,6 +15,7 @@
 
 #include "common/base/diag.h"
 #include "common/base/random.h"
+#include "common/base/time.h"
 #include "common/base/uuid.h"
 #include "common/io/clock.h"
 #include "common/io/disk.h"
@@ -45,6 +46,10 @@ struct Config {
   std::int32_t default_partitions = 1;
   // 0: min(3, live brokers).
   std::int16_t default_replication_factor = 0;
+  // A broker whose heartbeats stay away for that long is fenced; one whose subscription breaks,
+  // after this short time already (controller/node/liveness.h).
+  base::Duration broker_session_timeout = std::chrono::seconds(3);
+  base::Duration broker_suspect_timeout = std::chrono::milliseconds(200);
   // The log is cut behind a snapshot when it has grown by this much since the last one.
   std::uint64_t snapshot_after_bytes = 4 << 20;
   // Validates overrides; the shell fills it from common/config.
@@ -61,7 +66,8 @@ struct Stats {
   std::uint64_t snapshots = 0;
   std::uint64_t log_bytes = 0;  // on disk now, without snapshots
   std::uint64_t subscribers = 0;
-  bool failed = false;  // the metadata disk failed: the node answers no more writes
+  std::uint64_t brokers_fenced = 0;  // by this process, because they went
+  bool failed = false;               // the metadata disk failed: the node answers no more writes
 };
 
 class Controller {

@@ -10,6 +10,7 @@
 #include "controller/cluster/decide.h"
 #include "controller/cluster/verdict.h"
 #include "controller/controller.h"
+#include "controller/node/liveness.h"
 #include "controller/node/publisher.h"
 #include "controller/node/raft_node.h"
 #include "controller/node/state.h"
@@ -22,7 +23,9 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
       : seams_(seams),
         config_(std::move(config)),
         random_(seams.random.split("decide")),
-        publisher_(seams.diag) {
+        publisher_(seams.diag),
+        liveness_(seams.executor, {config_.broker_session_timeout, config_.broker_suspect_timeout},
+                  [this](base::BrokerId id, const std::string& why) { fence(id, why); }) {
     settings_.default_partitions = config_.default_partitions;
     settings_.default_replication_factor = config_.default_replication_factor;
     settings_.config_rules = config_.config_rules;
@@ -36,7 +39,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
 
  private:
   struct Subscription {
-    std::int64_t have = -1;
+    proto::MetadataRequest request;
     std::shared_ptr<io::RpcSink> sink;
   };
 
@@ -44,6 +47,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   void open();
   void opened(const io::IoResult<void>& result);
   void close_member();
+  void end_subscriptions();
 
   void on_committed(const std::vector<raft::Entry>& entries);
   void on_installed(const raft::Snapshot& snapshot);
@@ -59,8 +63,17 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   bool ready() const { return member_ && member_->running() && member_->raft().ready(); }
   raft::Index append(const std::vector<proto::Record>& records);
 
+  // The session of a broker ended.
+  void fence(base::BrokerId broker, const std::string& why);
+  cluster::Sessions sessions() const;
+  cluster::Decision<proto::HeartbeatReply> heartbeat(const proto::HeartbeatRequest& request);
+  cluster::Decision<proto::RegisterBrokerReply> register_broker(
+      const proto::RegisterBrokerRequest& request);
+
   void serve();
-  void subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink);
+  void serve_admin();
+  void serve_brokers();
+  void subscribe(const proto::MetadataRequest& request, std::shared_ptr<io::RpcSink> sink);
   void serve_waiting_subscriptions();
   template <class Request, class Decide>
   void serve_method(const char* method, Decide decide);
@@ -75,6 +88,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<io::DirectoryLock> lock_;
   State state_;
   Publisher publisher_;
+  Liveness liveness_;
   std::shared_ptr<RaftNode> member_;
   std::vector<Subscription> waiting_subscriptions_;
   Done start_done_;
@@ -85,6 +99,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   bool failed_ = false;
   std::string disk_error_;  // why nothing can change at present; empty: nothing is wrong
   std::uint64_t entries_ = 0;
+  std::uint64_t brokers_fenced_ = 0;
   RaftNode::Stats earlier_;  // of members closed since the start
   base::Timer reopen_;
 };

@@ -89,6 +89,18 @@ cluster::Refusal Controller::Core::not_ready() const {
 
 void Controller::Core::serve() {
   // Handlers run only while this object lives.
+  serve_admin();
+  serve_brokers();
+  seams_.rpc.serve_stream(
+      methods::kMetadata,
+      [weak = weak_from_this()](std::string request, std::shared_ptr<io::RpcSink> sink) {
+        proto::MetadataRequest parsed;
+        auto self = weak.lock();
+        if (self && parsed.ParseFromString(request)) self->subscribe(parsed, std::move(sink));
+      });
+}
+
+void Controller::Core::serve_admin() {
   serve_method<proto::CreateTopicsRequest>(methods::kCreateTopics, [this](const auto& request) {
     return cluster::create_topics(request, *state_.head(), settings_, random_);
   });
@@ -109,42 +121,92 @@ void Controller::Core::serve() {
   serve_method<proto::UpdateFeaturesRequest>(methods::kUpdateFeatures, [this](const auto& request) {
     return cluster::update_features(request, *state_.head());
   });
+}
+
+void Controller::Core::serve_brokers() {
   serve_method<proto::AllocateProducerIdsRequest>(
       methods::kAllocateProducerIds, [this](const auto& request) {
         return cluster::allocate_producer_ids(request, *state_.head());
       });
-  serve_method<proto::RegisterBrokerRequest>(methods::kRegisterBroker, [this](const auto& request) {
-    return cluster::register_broker(request, *state_.head(), settings_);
+  serve_method<proto::RegisterBrokerRequest>(
+      methods::kRegisterBroker, [this](const auto& request) { return register_broker(request); });
+  serve_method<proto::HeartbeatRequest>(methods::kHeartbeat,
+                                        [this](const auto& request) { return heartbeat(request); });
+  serve_method<proto::AlterPartitionRequest>(methods::kAlterPartition, [this](const auto& request) {
+    return cluster::alter_partition(request, *state_.head(), settings_);
   });
-  seams_.rpc.serve_stream(
-      methods::kMetadata,
-      [weak = weak_from_this()](std::string request, std::shared_ptr<io::RpcSink> sink) {
-        proto::MetadataRequest parsed;
-        auto self = weak.lock();
-        if (self && parsed.ParseFromString(request)) {
-          self->subscribe(parsed.have_offset(), std::move(sink));
-        }
-      });
 }
 
-void Controller::Core::subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink) {
+cluster::Sessions Controller::Core::sessions() const {
+  return {.alive = [this](base::BrokerId id) { return liveness_.alive(id); },
+          .applied = [this](base::BrokerId id) { return liveness_.applied(id); },
+          .shutdown_offset = [this](base::BrokerId id) { return liveness_.shutdown_offset(id); }};
+}
+
+cluster::Decision<proto::RegisterBrokerReply> Controller::Core::register_broker(
+    const proto::RegisterBrokerRequest& request) {
+  auto decision = cluster::register_broker(request, *state_.head(), settings_, sessions());
+  if (!decision.reply.has_error() && request.heartbeats()) {
+    liveness_.registered(base::BrokerId(request.broker_id()));
+  }
+  return decision;
+}
+
+cluster::Decision<proto::HeartbeatReply> Controller::Core::heartbeat(
+    const proto::HeartbeatRequest& request) {
+  const base::BrokerId id(request.broker_id());
+  auto decision = cluster::heartbeat(request, *state_.head(), settings_, sessions());
+  if (decision.reply.has_error()) return decision;
+  liveness_.heard(id, request.metadata_offset());
+  if (request.want_shutdown() && !decision.records.empty()) {
+    liveness_.shutting_down(id, member_->raft().log().last_index().value() + 1);
+  }
+  return decision;
+}
+
+void Controller::Core::fence(base::BrokerId broker, const std::string& why) {
+  // It cannot be decided now: it has until the next time.
+  if (!ready()) return liveness_.registered(broker);
+  const auto records = cluster::fence_broker(broker, *state_.head(), settings_);
+  if (records.empty()) return;
+  seams_.diag.warn("controller", "broker fenced",
+                   {{"broker", std::to_string(broker.value())},
+                    {"why", why},
+                    {"partitions_changed", std::to_string(records.size() - 1)}});
+  ++brokers_fenced_;
+  append(records);
+}
+
+void Controller::Core::subscribe(const proto::MetadataRequest& request,
+                                 std::shared_ptr<io::RpcSink> sink) {
   if (stopping_) return;
   if (ready()) {
-    return publisher_.subscribe(have, std::move(sink), *state_.committed(), member_->raft().log());
+    const base::BrokerId id(request.broker_id());
+    liveness_.stream_up(id);
+    return publisher_.subscribe(request.have_offset(), std::move(sink), *state_.committed(),
+                                member_->raft().log(), [weak = weak_from_this(), id] {
+                                  auto self = weak.lock();
+                                  if (!self) return;
+                                  const meta::Broker* broker = self->state_.head()->broker(id);
+                                  self->liveness_.stream_down(id, broker && broker->shutting_down);
+                                });
   }
+  // In a quorum another one may lead: whoever asks must look there.
+  const bool leads = member_ && member_->running() && member_->raft().leading();
+  if (config_.voters.size() > 1 && !leads) return;
   sink->on_gone = [weak = weak_from_this(), raw = sink.get()] {
     if (auto self = weak.lock()) {
       std::erase_if(self->waiting_subscriptions_,
                     [&](const auto& each) { return each.sink.get() == raw; });
     }
   };
-  waiting_subscriptions_.push_back({have, std::move(sink)});
+  waiting_subscriptions_.push_back({request, std::move(sink)});
 }
 
 void Controller::Core::serve_waiting_subscriptions() {
   if (waiting_subscriptions_.empty() || !ready()) return;
   for (auto& each : std::exchange(waiting_subscriptions_, {})) {
-    subscribe(each.have, std::move(each.sink));
+    subscribe(each.request, std::move(each.sink));
   }
 }
 

@@ -54,6 +54,9 @@ class Liveness {
   void stream_up(base::BrokerId broker);
   void stream_down(base::BrokerId broker, bool leaving);
 
+  // This side ended all of them.
+  void streams_closed() { streams_.clear(); }
+
   // It was heard within the session timeout, and follows the metadata.
   bool alive(base::BrokerId broker) const;
   // By its last heartbeat; -1 when none came since this node leads.

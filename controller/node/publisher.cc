@@ -1,6 +1,7 @@
 #include "controller/node/publisher.h"
 
 #include <string>
+#include <utility>
 
 #include "common/meta/apply.h"
 #include "proto/controller.pb.h"
@@ -40,9 +41,14 @@ std::string pack(const meta::Image& image) {
 }  // namespace
 
 void Publisher::subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink,
-                          const meta::Image& image, const raft::RaftLog& log) {
+                          const meta::Image& image, const raft::RaftLog& log,
+                          std::function<void()> gone) {
   const std::uint64_t id = next_id_++;
-  sink->on_gone = [this, id] { sinks_.erase(id); };
+  sink->on_gone = [this, id, gone = std::move(gone)] {
+    const auto keep = gone;  // this call may be all that holds it
+    sinks_.erase(id);
+    if (keep) keep();
+  };
   sinks_.emplace(id, sink);  // before the first send, which may find it gone
   const raft::Index known(have);
   if (known > image.offset()) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <vector>
@@ -22,9 +23,10 @@ class Publisher {
   Publisher& operator=(const Publisher&) = delete;
 
   // The subscriber has everything up to `have` (-1: nothing). `image` is that of the last committed
-  // entry, `log` holds the entries up to it.
+  // entry, `log` holds the entries up to it. `gone` is called when the subscriber goes, not when
+  // close() ends it.
   void subscribe(std::int64_t have, std::shared_ptr<io::RpcSink> sink, const meta::Image& image,
-                 const raft::RaftLog& log);
+                 const raft::RaftLog& log, std::function<void()> gone = nullptr);
   void committed(std::vector<raft::Entry> entries);
   // A snapshot took the place of entries: everybody gets the whole image.
   void jumped(const meta::Image& image);
