@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "controller/cluster/config_effects.h"
 #include "controller/cluster/decide.h"
 #include "controller/cluster/verdict.h"
 
@@ -195,6 +196,7 @@ Decision<proto::AlterConfigsReply> alter(const Request& request, const meta::Ima
       }
       if (!request.validate_only()) {
         add_records(resource->kind, each.name(), *resource->current, *configs, out.records);
+        follow_config_change(resource->kind, each.name(), *configs, image, settings, out.records);
       }
       return {};
     };

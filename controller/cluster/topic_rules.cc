@@ -18,8 +18,11 @@ bool is_name_character(char c) {
 
 bool is_live(base::BrokerId id, const meta::Image& image) {
   const meta::Broker* broker = image.broker(id);
-  return broker && !broker->fenced;
+  return broker && broker->live();
 }
+
+// New replicas may be placed there.
+bool is_open(const meta::Broker& broker) { return broker.live() && !broker.draining; }
 
 std::unexpected<Refusal> bad_name(std::string why) {
   return refuse(wire::ErrorCode::kInvalidTopicException, "Topic name is invalid: " + why);
@@ -73,8 +76,8 @@ Verdict<void> check_assignment(const Replicas& replicas, std::size_t expected_co
 }
 
 std::size_t live_brokers(const meta::Image& image) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(image.brokers(), [](const auto& each) { return !each.value->fenced; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      image.brokers(), [](const auto& each) { return is_open(*each.value); }));
 }
 
 Verdict<std::vector<Replicas>> place_replicas(std::size_t partitions,
@@ -82,14 +85,15 @@ Verdict<std::vector<Replicas>> place_replicas(std::size_t partitions,
                                               const meta::Image& image, base::Random& random) {
   std::vector<place::Candidate> candidates;
   for (const auto& [id, broker] : image.brokers()) {
-    if (!broker->fenced) candidates.push_back({id, broker->rack});
+    if (is_open(*broker)) candidates.push_back({id, broker->rack});
   }
   if (candidates.size() < replication_factor) {
     return refuse(wire::ErrorCode::kInvalidReplicationFactor,
                   "Unable to replicate the partition " + std::to_string(replication_factor) +
                       " time(s): The target replication factor of " +
                       std::to_string(replication_factor) + " cannot be reached because only " +
-                      std::to_string(candidates.size()) + " broker(s) are registered.");
+                      std::to_string(candidates.size()) +
+                      " broker(s) are registered, live and not draining.");
   }
   return place::spread(std::move(candidates), partitions, replication_factor, random.next() >> 1);
 }

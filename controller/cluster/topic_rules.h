@@ -24,11 +24,12 @@ Verdict<void> check_topic_name(std::string_view name);
 Verdict<void> check_assignment(const Replicas& replicas, std::size_t expected_count,
                                const meta::Image& image);
 
-// Automatic placement on the live brokers; refuses what they cannot hold.
+// Automatic placement on the live brokers that are not draining; refuses what they cannot hold.
 Verdict<std::vector<Replicas>> place_replicas(std::size_t partitions,
                                               std::size_t replication_factor,
                                               const meta::Image& image, base::Random& random);
 
+// That new replicas may be placed on.
 std::size_t live_brokers(const meta::Image& image);
 
 // The record of a new partition: live replicas are in sync, the first of them leads.
