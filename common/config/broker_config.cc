@@ -100,6 +100,7 @@ void read_topics_and_logs(const Values& values, BrokerConfig& config) {
   config.num_partitions = values.int_of("num.partitions");
   config.default_replication_factor = values.int_of("default.replication.factor");
   config.log_retention_check_interval_ms = values.long_of("log.retention.check.interval.ms");
+  config.replica_lag_time_max_ms = values.long_of("replica.lag.time.max.ms");
   config.num_recovery_threads_per_data_dir = values.int_of("num.recovery.threads.per.data.dir");
   config.producer_id_expiration_ms = values.int_of("producer.id.expiration.ms");
   config.producer_id_expiration_check_interval_ms =

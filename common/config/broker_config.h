@@ -96,6 +96,9 @@ struct BrokerConfig {
   std::int32_t producer_id_expiration_ms = 0;
   std::int32_t producer_id_expiration_check_interval_ms = 0;
 
+  // Replication.
+  std::int64_t replica_lag_time_max_ms = 0;
+
   // Groups and offsets.
   std::int32_t group_min_session_timeout_ms = 0;
   std::int32_t group_max_session_timeout_ms = 0;
