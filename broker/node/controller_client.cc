@@ -96,4 +96,15 @@ void ControllerClient::register_broker(const proto::RegisterBrokerRequest& reque
   call("Broker/Register", request, timeout, back, std::move(done));
 }
 
+void ControllerClient::heartbeat(const proto::HeartbeatRequest& request, base::Duration timeout,
+                                 io::Executor& back, Done<proto::HeartbeatReply> done) {
+  call("Broker/Heartbeat", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::alter_partition(const proto::AlterPartitionRequest& request,
+                                       base::Duration timeout, io::Executor& back,
+                                       Done<proto::AlterPartitionReply> done) {
+  call("Broker/AlterPartition", request, timeout, back, std::move(done));
+}
+
 }  // namespace broker

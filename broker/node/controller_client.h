@@ -48,6 +48,10 @@ class ControllerClient {
                              Done<proto::AllocateProducerIdsReply> done);
   void register_broker(const proto::RegisterBrokerRequest& request, base::Duration timeout,
                        io::Executor& back, Done<proto::RegisterBrokerReply> done);
+  void heartbeat(const proto::HeartbeatRequest& request, base::Duration timeout,
+                 io::Executor& back, Done<proto::HeartbeatReply> done);
+  void alter_partition(const proto::AlterPartitionRequest& request, base::Duration timeout,
+                       io::Executor& back, Done<proto::AlterPartitionReply> done);
 
  private:
   template <class Reply, class Request>
