@@ -1,5 +1,6 @@
 #include "common/config/broker_config.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/check.h"
@@ -46,6 +47,41 @@ Error bad(std::string_view key, std::string why) {
           "Invalid configuration " + std::string(key) + ": " + std::move(why)};
 }
 
+// What brokers use among themselves must be an address that the others are told.
+std::expected<void, Error> read_inter_broker_listener(const Values& values, BrokerConfig& config) {
+  const auto named = [&](std::string_view name) {
+    return std::ranges::any_of(config.advertised_listeners,
+                               [&](const Listener& each) { return each.name == name; });
+  };
+  const auto wanted = values.text("inter.broker.listener.name");
+  if (wanted && !named(*wanted))
+    return std::unexpected(
+        bad("inter.broker.listener.name", *wanted + " is not one of the advertised listeners"));
+  config.inter_broker_listener_name = wanted ? *wanted
+                                      : named("INTERNAL")
+                                          ? "INTERNAL"
+                                          : config.advertised_listeners.front().name;
+  return {};
+}
+
+std::expected<void, Error> read_cluster(const Values& values, BrokerConfig& config) {
+  auto voters = parse_voters(values.text("controller.quorum.voters").value_or(""));
+  if (!voters) return std::unexpected(bad("controller.quorum.voters", voters.error()));
+  config.controller_quorum_voters = *std::move(voters);
+  config.broker_heartbeat_interval_ms = values.int_of("broker.heartbeat.interval.ms");
+  config.broker_session_timeout_ms = values.int_of("broker.session.timeout.ms");
+  config.controlled_shutdown_enable = values.bool_of("controlled.shutdown.enable");
+  config.num_replica_fetchers = values.int_of("num.replica.fetchers");
+  config.replica_fetch_max_bytes = values.int_of("replica.fetch.max.bytes");
+  config.replica_fetch_min_bytes = values.int_of("replica.fetch.min.bytes");
+  config.replica_fetch_response_max_bytes = values.int_of("replica.fetch.response.max.bytes");
+  config.replica_fetch_wait_max_ms = values.int_of("replica.fetch.wait.max.ms");
+  if (config.broker_heartbeat_interval_ms * 2 > config.broker_session_timeout_ms)
+    return std::unexpected(
+        bad("broker.heartbeat.interval.ms", "it is more than half of broker.session.timeout.ms"));
+  return {};
+}
+
 std::expected<void, Error> read_listeners(const Values& values, BrokerConfig& config) {
   const std::string map = values.required("listener.security.protocol.map");
   auto listeners = parse_listeners(values.required("listeners"), map);
@@ -60,8 +96,7 @@ std::expected<void, Error> read_listeners(const Values& values, BrokerConfig& co
       return std::unexpected(bad("advertised.listeners", *std::move(error)));
     config.advertised_listeners = *std::move(advertised);
   }
-  config.inter_broker_listener_name = config.listeners.front().name;
-  return {};
+  return read_inter_broker_listener(values, config);
 }
 
 std::expected<void, Error> read_identity(const Values& values, BrokerConfig& config) {
@@ -156,6 +191,8 @@ std::expected<BrokerConfig, Error> BrokerConfig::from(GivenValues given) {
   if (auto read = read_identity(values, config); !read)
     return std::unexpected(std::move(read.error()));
   if (auto read = read_listeners(values, config); !read)
+    return std::unexpected(std::move(read.error()));
+  if (auto read = read_cluster(values, config); !read)
     return std::unexpected(std::move(read.error()));
   read_requests(values, config);
   read_topics_and_logs(values, config);

@@ -56,6 +56,15 @@ struct HostPort {
 // "host:port", "[::1]:port", ":port".
 std::optional<HostPort> parse_host_port(std::string_view text);
 
+// A controller of the quorum: "id@host:port".
+struct Voter {
+  std::int32_t id = 0;
+  HostPort address;
+  friend bool operator==(const Voter&, const Voter&) = default;
+};
+// Of controller.quorum.voters. The error is text.
+std::expected<std::vector<Voter>, std::string> parse_voters(std::string_view text);
+
 // Typed values. Members are named like the keys; units are in the names.
 struct BrokerConfig {
   // Who and where.
@@ -63,8 +72,9 @@ struct BrokerConfig {
   std::optional<std::string> cluster_id;
   std::optional<std::string> broker_rack;
   std::vector<Listener> listeners;
-  std::vector<Listener> advertised_listeners;  // same as listeners when not set; host may be empty
-  std::string inter_broker_listener_name;
+  std::vector<Listener> advertised_listeners;   // same as listeners when not set; host may be empty
+  std::string inter_broker_listener_name;       // one of the advertised listeners
+  std::vector<Voter> controller_quorum_voters;  // empty: the controller is in this process
   std::string data_dir;
   std::vector<std::string> log_dirs;
   std::string metadata_dir;
@@ -98,6 +108,16 @@ struct BrokerConfig {
 
   // Replication.
   std::int64_t replica_lag_time_max_ms = 0;
+
+  // Being one of a cluster.
+  std::int32_t broker_heartbeat_interval_ms = 0;
+  std::int32_t broker_session_timeout_ms = 0;
+  bool controlled_shutdown_enable = true;
+  std::int32_t num_replica_fetchers = 1;
+  std::int32_t replica_fetch_max_bytes = 0;
+  std::int32_t replica_fetch_min_bytes = 1;
+  std::int32_t replica_fetch_response_max_bytes = 0;
+  std::int32_t replica_fetch_wait_max_ms = 0;
 
   // Groups and offsets.
   std::int32_t group_min_session_timeout_ms = 0;

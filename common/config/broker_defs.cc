@@ -99,7 +99,8 @@ constexpr Def kDefs[] = {
      .documentation = "Shortest session timeout that a member may ask for."},
     {.name = "listener.security.protocol.map",
      .type = Type::kString,
-     .default_value = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
+     .default_value = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,"
+                      "INTERNAL:PLAINTEXT",
      .importance = Importance::kLow,
      .documentation = "Security protocol of each listener name."},
     {.name = "listeners",

@@ -117,6 +117,32 @@ std::optional<std::string> advertised_error(std::span<const Listener> advertised
   return std::nullopt;
 }
 
+std::expected<std::vector<Voter>, std::string> parse_voters(std::string_view text) {
+  std::vector<Voter> voters;
+  for (const std::string& each : split_list(text)) {
+    const std::size_t mark = each.find('@');
+    const auto address = mark == std::string::npos
+                             ? std::nullopt
+                             : parse_host_port(std::string_view(each).substr(mark + 1));
+    Voter voter;
+    const char* end = each.data() + (mark == std::string::npos ? 0 : mark);
+    const auto id = std::from_chars(each.data(), end, voter.id);
+    if (!address || address->host.empty() || address->port == 0 || id.ec != std::errc() ||
+        id.ptr != end || voter.id < 0)
+      return std::unexpected(each + " is not of the form id@host:port");
+    if (std::ranges::find(voters, voter.id, &Voter::id) != voters.end())
+      return std::unexpected("the id " + std::to_string(voter.id) + " is there twice");
+    voter.address = *address;
+    voters.push_back(std::move(voter));
+  }
+  return voters;
+}
+
+std::optional<std::string> check_voters(std::string_view text) {
+  if (const auto voters = parse_voters(text); !voters) return voters.error();
+  return std::nullopt;
+}
+
 std::optional<std::string> check_listeners(std::string_view text) {
   for (const std::string& each : split_list(text)) {
     const std::size_t mark = each.find("://");

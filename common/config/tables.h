@@ -16,6 +16,7 @@ inline constexpr std::int64_t kMsPerHour = 3'600'000;
 std::span<const Def> topic_defs();
 std::span<const Def> effective_broker_defs();
 std::span<const Def> effective_broker_log_defs();
+std::span<const Def> effective_broker_cluster_defs();
 std::span<const Def> inert_broker_defs();
 std::span<const Def> inert_broker_group_defs();
 std::span<const Def> group_defs();
@@ -24,5 +25,6 @@ std::span<const Def> group_defs();
 std::optional<std::string> check_gzip_level(std::string_view text);
 std::optional<std::string> check_listeners(std::string_view text);
 std::optional<std::string> check_host_port(std::string_view text);
+std::optional<std::string> check_voters(std::string_view text);
 
 }  // namespace config

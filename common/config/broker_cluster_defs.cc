@@ -1,0 +1,69 @@
+// The configs that make a broker one of a cluster: controllers, liveness, replication.
+#include "common/config/tables.h"
+
+namespace config {
+namespace {
+
+constexpr Def kDefs[] = {
+    {.name = "broker.heartbeat.interval.ms",
+     .type = Type::kInt,
+     .default_value = "500",
+     .allowed = {.min = 10},
+     .documentation = "Time between two heartbeats of a broker to the controller."},
+    {.name = "broker.session.timeout.ms",
+     .type = Type::kInt,
+     .default_value = "3000",
+     .allowed = {.min = 100},
+     .documentation = "Time without a heartbeat after which a broker counts as lost. The "
+                      "controllers' value counts."},
+    {.name = "controlled.shutdown.enable",
+     .type = Type::kBoolean,
+     .default_value = "true",
+     .documentation = "Whether a broker hands its leaderships over before it ends."},
+    {.name = "controller.quorum.voters",
+     .type = Type::kList,
+     .default_value = "",
+     .allowed = {.check = check_voters},
+     .importance = Importance::kHigh,
+     .documentation = "The controllers, as id@host:port."},
+    {.name = "inter.broker.listener.name",
+     .type = Type::kString,
+     .default_value = std::nullopt,
+     .documentation = "Listener that brokers use among themselves; INTERNAL where there is one of "
+                      "that name, else the first."},
+    {.name = "num.replica.fetchers",
+     .type = Type::kInt,
+     .default_value = "1",
+     .allowed = {.min = 1, .max = 64},
+     .importance = Importance::kHigh,
+     .documentation = "Connections over which a follower copies from each leader."},
+    {.name = "replica.fetch.max.bytes",
+     .type = Type::kInt,
+     .default_value = "1048576",
+     .allowed = {.min = 0},
+     .documentation = "Bytes that a follower asks of one partition at once; a larger batch comes "
+                      "all the same."},
+    {.name = "replica.fetch.min.bytes",
+     .type = Type::kInt,
+     .default_value = "1",
+     .allowed = {.min = 1},
+     .importance = Importance::kHigh,
+     .documentation = "Bytes that a follower waits for."},
+    {.name = "replica.fetch.response.max.bytes",
+     .type = Type::kInt,
+     .default_value = "10485760",
+     .allowed = {.min = 0},
+     .documentation = "Bytes that a follower asks for at once."},
+    {.name = "replica.fetch.wait.max.ms",
+     .type = Type::kInt,
+     .default_value = "500",
+     .allowed = {.min = 1},
+     .importance = Importance::kHigh,
+     .documentation = "Time that a follower's fetch may wait."},
+};
+
+}  // namespace
+
+std::span<const Def> effective_broker_cluster_defs() { return kDefs; }
+
+}  // namespace config
