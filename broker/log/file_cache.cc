@@ -14,6 +14,7 @@ io::IoResult<std::shared_ptr<io::File>> CachedFile::get() {
   std::string path;
   {
     std::lock_guard lock(shard.mutex);
+    if (pinned_) return pinned_;
     if (file_) {
       shard.used.splice(shard.used.begin(), shard.used, place_);
       used_ = true;
@@ -50,13 +51,23 @@ void CachedFile::put(std::shared_ptr<io::File> file) {
 
 std::shared_ptr<io::File> CachedFile::peek() {
   std::lock_guard lock(cache_.shard_of(this).mutex);
-  return file_;
+  return pinned_ ? pinned_ : file_;
+}
+
+io::IoResult<void> CachedFile::pin() {
+  auto file = get();
+  if (!file) return std::unexpected(file.error());
+  std::lock_guard lock(cache_.shard_of(this).mutex);
+  pinned_ = std::move(*file);
+  return {};
 }
 
 void CachedFile::close() {
   FileCache::Shard& shard = cache_.shard_of(this);
   std::shared_ptr<io::File> closing;
+  std::shared_ptr<io::File> unpinned;
   std::lock_guard lock(shard.mutex);
+  unpinned = std::move(pinned_);
   if (!file_) return;
   closing = std::move(file_);
   shard.used.erase(place_);

@@ -35,6 +35,9 @@ class CachedFile {
   // The file if it is open; never opens.
   std::shared_ptr<io::File> peek();
   void close();
+  // Opens the file and keeps it open for the life of this object, or until close(), whatever
+  // becomes of its name.
+  io::IoResult<void> pin();
   std::string path() const;
   // The file was renamed (to .deleted): later opens use the new name.
   void renamed(std::string path);
@@ -45,6 +48,7 @@ class CachedFile {
   // Guarded by the cache's shard lock.
   std::string path_;
   std::shared_ptr<io::File> file_;
+  std::shared_ptr<io::File> pinned_;
   std::list<CachedFile*>::iterator place_;
   bool used_ = false;  // since the last close_idle()
 };

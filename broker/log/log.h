@@ -20,6 +20,9 @@
 #include <string>
 #include <vector>
 
+#include "broker/log/compact_filter.h"
+#include "broker/log/compact_plan.h"
+#include "broker/log/compact_swap.h"
 #include "broker/log/epoch_cache.h"
 #include "broker/log/file_cache.h"
 #include "broker/log/flush_batch.h"
@@ -115,6 +118,15 @@ struct Removal {
   io::IoResult<void> remove_all(io::Disk& disk) const;
 };
 
+// What a round of compaction looks at. The segments stay readable for as long as they are held.
+struct CompactionView {
+  std::vector<std::shared_ptr<Segment>> segments;
+  std::vector<SegmentFacts> facts;  // of the same; first_timestamp only where it is known
+  base::Offset start{0};
+  LastOfProducers last_of_producers;
+  std::uint64_t truncations = 0;
+};
+
 class Log {
  public:
   struct Opened;
@@ -201,6 +213,20 @@ class Log {
   // (small) .txnindex of the segments concerned.
   io::IoResult<std::vector<AbortedTxn>> aborted_transactions(base::Offset from, base::Offset to);
 
+  // ---- compaction (cleaning.h); log_compact.cc
+  // What may be compacted: the rolled segments whose indexes are in their files, from the first on.
+  // May read the end of each one's time index when `with_times`.
+  io::IoResult<CompactionView> compaction_view(bool with_times);
+  // `swap` was prepared and is going to run. False: its segments are not the log's any more, or
+  // another one is under way; it must not run.
+  bool begin_swap(const std::shared_ptr<SegmentSwap>& swap);
+  // Takes note of a swap that has ended.
+  void collect_swap();
+  // No compaction from now on: the partition is deleted. Waits for one that is under way.
+  void stop_compaction();
+  // Grows when offsets are given anew.
+  std::uint64_t truncations() const { return truncations_; }
+
   // Everything that must reach the medium for the log to be durable up to its end now. Empty when
   // nothing is to do. Any number may be under way; each is marked when its work has succeeded.
   FlushBatch take_unflushed();
@@ -258,6 +284,7 @@ class Log {
   io::IoResult<void> replay(std::size_t index, base::Offset from, base::Offset missing_from,
                             base::WallMs now);
 
+  void settle_swap();
   bool upkeep_due() const;
   std::shared_ptr<Upkeep> make_upkeep(bool closing);
   void add_indexes(Upkeep& upkeep, const std::shared_ptr<Segment>& segment, bool sealing) const;
@@ -281,11 +308,13 @@ class Log {
   RecentBatches recent_;
   std::vector<base::BytesView> parts_;  // of the write under way: kept for its memory
   std::shared_ptr<Upkeep> upkeep_;      // handed out, its end not seen yet
+  std::shared_ptr<SegmentSwap> swap_;   // likewise
   std::optional<io::IoError> failed_;
   bool names_dirty_ = false;  // a segment's file was created since the last flush
   std::uint64_t names_version_ = 0;
   std::uint64_t truncations_ = 0;
   bool closed_ = false;
+  bool compaction_stopped_ = false;
 };
 
 struct Log::Opened {

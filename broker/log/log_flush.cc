@@ -164,6 +164,7 @@ base::Offset Log::recovery_point() {
 io::IoResult<void> Log::close() {
   CHECK(!closed_);
   if (auto may = may_append(); !may) return may;
+  stop_compaction();
   if (upkeep_) upkeep_->finish();
   if (auto there = ensure_file(active()); !there) return there;
   FlushBatch batch = take_unflushed();

@@ -94,7 +94,12 @@ void Log::mark_start_durable(base::Offset offset) {
 Removal Log::take_removals() {
   Removal removal{.directory = directory_};
   std::size_t count = 0;
-  while (count + 1 < segments_.size() && segments_[count + 1]->base() <= durable_start_) ++count;
+  collect_swap();
+  while (count + 1 < segments_.size() && segments_[count + 1]->base() <= durable_start_) {
+    // What compaction is about to replace goes later.
+    if (swap_ && segments_[count] == swap_->olds().front()) break;
+    ++count;
+  }
   // What producers did in the files that go is known from the snapshot at their end: without one
   // they stay.
   const auto has_snapshot = [&](const Segment& segment) {

@@ -188,6 +188,7 @@ io::IoResult<void> Log::truncate_to(base::Offset offset, base::WallMs now) {
   if (offset < start_) {
     return io::io_failure(ERANGE, directory_ + ": cannot truncate below the start");
   }
+  settle_swap();
   auto straddles = cut_straddles_start(offset);
   if (!straddles) return std::unexpected(straddles.error());
   if (*straddles) return truncate_fully_and_start_at(start_, now);
@@ -220,6 +221,7 @@ io::IoResult<void> Log::write_epochs() {
 
 io::IoResult<void> Log::truncate_fully_and_start_at(base::Offset offset, base::WallMs now) {
   if (auto may = may_append(); !may) return may;
+  settle_swap();
   if (upkeep_) upkeep_->finish();
   collect_upkeep();
   ++truncations_;

@@ -75,6 +75,8 @@ io::IoResult<Recovery::Names> Recovery::list() const {
       names.logs.insert(*offset);
     } else if (suffix == ".log.swap") {
       names.swaps.insert(*offset);
+    } else if (suffix.ends_with(".swap")) {
+      names.other_swaps.push_back(entry.name);
     } else if (suffix == ".snapshot") {
       log_.snapshots_.push_back(*offset);
     } else {
@@ -92,8 +94,9 @@ io::IoResult<void> Recovery::remove(const std::string& path) {
   return {};
 }
 
-// A compaction (Kafka's) that had written its result when the process ended: the result replaces
-// the segments that it was made of.
+// A compaction (ours or Kafka's) that had written its result when the process ended: the result
+// replaces the segments that it was made of. Each step is durable before the next: a crash in
+// between finds either the old files or the new ones with all of their indexes.
 io::IoResult<void> Recovery::finish_swaps(Names& names) {
   io::Disk& disk = log_.services_.disk;
   for (const base::Offset base : names.swaps) {
@@ -115,12 +118,17 @@ io::IoResult<void> Recovery::finish_swaps(Names& names) {
       }
       it = names.logs.erase(it);
     }
+    if (auto synced = disk.sync_directory(log_.directory_); !synced) return synced;
     for (std::string_view suffix : {".index", ".timeindex", ".txnindex", ".log"}) {
+      if (suffix == ".log") {
+        if (auto synced = disk.sync_directory(log_.directory_); !synced) return synced;
+      }
       const std::string to = segment_path(log_.directory_, base, suffix);
       auto renamed = disk.rename(to + ".swap", to);
       if (!renamed && renamed.error().code != ENOENT) return renamed;
       if (renamed && suffix != ".log") names.indexes[std::string(suffix)].insert(base);
     }
+    if (auto synced = disk.sync_directory(log_.directory_); !synced) return synced;
     names.logs.insert(base);
     changed_ = true;
   }
@@ -129,6 +137,9 @@ io::IoResult<void> Recovery::finish_swaps(Names& names) {
 
 io::IoResult<void> Recovery::sweep(const Names& names) {
   for (const std::string& name : names.leftovers) {
+    if (auto done = remove(log_.directory_ + "/" + name); !done) return done;
+  }
+  for (const std::string& name : names.other_swaps) {
     if (auto done = remove(log_.directory_ + "/" + name); !done) return done;
   }
   for (const auto& [suffix, offsets] : names.indexes) {

@@ -25,6 +25,7 @@ class Recovery {
     std::set<base::Offset> logs;
     std::map<std::string, std::set<base::Offset>> indexes;  // by suffix
     std::set<base::Offset> swaps;
+    std::vector<std::string> other_swaps;  // indexes beside those, or of a swap that never was
     std::vector<std::string> leftovers;
   };
   io::IoResult<Names> list() const;

@@ -34,6 +34,7 @@ class Segment {
   Segment(FileCache& files, const std::string& directory, base::Offset base, base::WallMs now);
 
   base::Offset base() const { return base_; }
+  const std::string& directory() const { return directory_; }
   io::IoResult<std::shared_ptr<io::File>> file() const { return log_file_.get(); }
   CachedFile& log_file() const { return log_file_; }
   CachedFile& offset_file() const { return offset_file_; }
