@@ -44,7 +44,12 @@ GroupCoordinators::GroupCoordinators(Node& node, base::Random random)
     : node_(node),
       random_(random),
       shards_(std::make_shared<const Shards>()),
-      topic_(std::make_unique<OffsetsTopic>(node)),
+      topic_(std::make_unique<CoordinatorTopic>(
+          node, CoordinatorTopic::Shape{.name = std::string(kOffsetsTopic),
+                                        .partitions = node.config.offsets_topic_num_partitions,
+                                        .replication_factor =
+                                            node.config.offsets_topic_replication_factor,
+                                        .segment_bytes = node.config.offsets_topic_segment_bytes})),
       alive_(std::make_shared<bool>(true)) {}
 
 GroupCoordinators::~GroupCoordinators() { *alive_ = false; }

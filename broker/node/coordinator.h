@@ -25,7 +25,7 @@
 namespace broker {
 
 class CoordinatorShard;
-class OffsetsTopic;
+class CoordinatorTopic;
 
 // One request for one group, or for one shard (ListGroups).
 using GroupRequest =
@@ -95,7 +95,7 @@ class GroupCoordinators {
   Node& node_;
   base::Random random_;
   std::atomic<std::shared_ptr<const Shards>> shards_;
-  std::unique_ptr<OffsetsTopic> topic_;
+  std::unique_ptr<CoordinatorTopic> topic_;
   std::shared_ptr<bool> alive_;  // home; false after stop()
 };
 

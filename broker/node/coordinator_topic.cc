@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "broker/node/controller_client.h"
-#include "broker/node/coordinator.h"
 #include "broker/node/hosting.h"
 
 namespace broker {
@@ -30,36 +29,41 @@ void add_config(proto::CreateTopicsRequest::Topic& topic, const std::string& key
   config->set_value(value);
 }
 
-proto::CreateTopicsRequest creation(const Node& node) {
+}  // namespace
+
+CoordinatorTopic::CoordinatorTopic(Node& node, Shape shape)
+    : node_(node), shape_(std::move(shape)), alive_(std::make_shared<bool>(true)) {}
+
+proto::CreateTopicsRequest CoordinatorTopic::creation() const {
   proto::CreateTopicsRequest request;
   auto* topic = request.add_topics();
-  topic->set_name(std::string(kOffsetsTopic));
-  topic->set_partitions(node.config.offsets_topic_num_partitions);
-  // A cluster that is smaller than the wish still needs its groups.
-  topic->set_replication_factor(std::clamp<std::int32_t>(
-      node.config.offsets_topic_replication_factor, 1, std::max(1, usable_brokers(*node.image()))));
+  topic->set_name(shape_.name);
+  topic->set_partitions(shape_.partitions);
+  // A cluster that is smaller than the wish still needs its coordinators.
+  const std::int32_t replicas = std::clamp<std::int32_t>(
+      shape_.replication_factor, 1, std::max(1, usable_brokers(*node_.image())));
+  topic->set_replication_factor(replicas);
   add_config(*topic, "cleanup.policy", "compact");
   add_config(*topic, "compression.type", "producer");
-  add_config(*topic, "segment.bytes", std::to_string(node.config.offsets_topic_segment_bytes));
+  add_config(*topic, "segment.bytes", std::to_string(shape_.segment_bytes));
+  if (shape_.min_isr > 0) {
+    add_config(*topic, "min.insync.replicas", std::to_string(std::min(shape_.min_isr, replicas)));
+  }
   return request;
 }
 
-}  // namespace
+CoordinatorTopic::~CoordinatorTopic() { *alive_ = false; }
 
-OffsetsTopic::OffsetsTopic(Node& node) : node_(node), alive_(std::make_shared<bool>(true)) {}
+io::Executor& CoordinatorTopic::home() const { return node_.reactors.front()->executor; }
 
-OffsetsTopic::~OffsetsTopic() { *alive_ = false; }
-
-io::Executor& OffsetsTopic::home() const { return node_.reactors.front()->executor; }
-
-void OffsetsTopic::ensure(io::Executor& back, Done done) {
+void CoordinatorTopic::ensure(io::Executor& back, Done done) {
   Waiter waiter{&back, std::move(done)};
   home().post([this, alive = alive_, waiter = std::move(waiter)]() mutable {
     if (*alive) enter(std::move(waiter));
   });
 }
 
-void OffsetsTopic::enter(Waiter waiter) {
+void CoordinatorTopic::enter(Waiter waiter) {
   if (stopped_ || waiters_.size() >= kWaitersMax) {
     return tell(std::move(waiter), {.code = ErrorCode::kCoordinatorNotAvailable, .message = {}});
   }
@@ -67,10 +71,10 @@ void OffsetsTopic::enter(Waiter waiter) {
   if (!creating_) create();
 }
 
-void OffsetsTopic::create() {
+void CoordinatorTopic::create() {
   creating_ = true;
   node_.controller->create_topics(
-      creation(node_), kCreateTimeout, home(),
+      creation(), kCreateTimeout, home(),
       [this, alive = alive_](std::expected<proto::CreateTopicsReply, CallError> made) {
         if (!*alive) return;
         if (!made) {
@@ -89,21 +93,21 @@ void OffsetsTopic::create() {
       });
 }
 
-void OffsetsTopic::finish(const wire::Error& error) {
+void CoordinatorTopic::finish(const wire::Error& error) {
   const bool was_creating = std::exchange(creating_, false);
   if (error.code != ErrorCode::kNone && was_creating && !stopped_) {
-    node_.diag.warn("groups", "the topic of the group coordinators could not be made",
-                    {{"topic", std::string(kOffsetsTopic)}, {"error", error.message}});
+    node_.diag.warn("coordinators", "the topic of coordinators could not be made",
+                    {{"topic", shape_.name}, {"error", error.message}});
   }
   for (Waiter& waiter : std::exchange(waiters_, {})) tell(std::move(waiter), error);
 }
 
-void OffsetsTopic::tell(Waiter waiter, const wire::Error& error) {
+void CoordinatorTopic::tell(Waiter waiter, const wire::Error& error) {
   io::Executor& back = *waiter.back;
   back.post([done = std::move(waiter.done), error]() mutable { done(error); });
 }
 
-void OffsetsTopic::stop() {
+void CoordinatorTopic::stop() {
   stopped_ = true;
   *alive_ = false;
   const wire::Error error{.code = ErrorCode::kCoordinatorNotAvailable,

@@ -78,7 +78,7 @@ bool Partition::admit_locked(BatchAppend& append, AppendOrigin origin) {
   const ProducerVerdict verdict = log_->producers().check(view, origin);
   switch (verdict.kind) {
     case ProducerVerdict::Kind::kAppend:
-      return true;
+      return admit_transaction_locked(view, append, origin);
     case ProducerVerdict::Kind::kDuplicate:
       append.base_offset = verdict.duplicate.first_offset();
       append.end_offset = MUTANT("node-acks-duplicates-at-once")

@@ -25,6 +25,7 @@
 #include "broker/log/flusher.h"
 #include "broker/log/log.h"
 #include "broker/log/partition_name.h"
+#include "broker/producer/txn_guards.h"
 #include "broker/replica/divergence.h"
 #include "broker/replica/leadership.h"
 #include "common/base/ids.h"
@@ -51,8 +52,10 @@ class PartitionListener {
 // written into it. The results are filled by append().
 struct BatchAppend {
   base::MutableBytes batch;
-  bool acks_all = false;  // refused unless min.insync.replicas are in sync
-  base::Bytes rewritten;  // what `batch` views when the batch was recompressed
+  bool acks_all = false;          // refused unless min.insync.replicas are in sync
+  base::Bytes rewritten;          // what `batch` views when the batch was recompressed
+  std::optional<TxnGuard> guard;  // of a batch that may begin a transaction here
+  int transaction_version = 0;    // of an end-of-transaction marker
   wire::ErrorCode error = wire::ErrorCode::kNone;
   std::string message;  // for people, when error is set
   base::Offset base_offset{-1};
@@ -203,6 +206,19 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   // Forgets every wait of `listener`. A call that is under way may still come.
   void stop_waiting(const PartitionListener* listener);
 
+  // ---- transactions
+  // Nothing: a transaction of the producer is open here in this epoch, its next batch may be
+  // appended. Otherwise the coordinator has to be asked, and the batch to carry the guard; every
+  // guard is given back by end_verification().
+  std::optional<TxnGuard> begin_verification(base::ProducerId producer_id,
+                                             base::ProducerEpoch epoch);
+  void end_verification(base::ProducerId producer_id, TxnGuard guard);
+  // No marker has come since the guard was taken.
+  bool is_verified(base::ProducerId producer_id, TxnGuard guard);
+  // May such a marker be appended? If so, guards are broken: what asks now asks too late.
+  ProducerVerdict check_marker(base::ProducerId producer_id, base::ProducerEpoch epoch,
+                               std::int32_t coordinator_epoch, int transaction_version);
+
   // ---- following
   FollowState follow_state();
   // Appends what the leader answered, takes over its high watermark and start.
@@ -273,6 +289,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   base::Offset stable_locked() const;
   void write_locked(std::span<BatchAppend* const> batches, base::WallMs now);
   bool admit_locked(BatchAppend& append, AppendOrigin origin);
+  bool admit_transaction_locked(const record::BatchView& batch, BatchAppend& append,
+                                AppendOrigin origin);
   void after_write_locked(std::uint64_t bytes, bool rolled);
   Woken take_ready_locked();
   static void tell(Woken woken, wire::ErrorCode error);
@@ -281,6 +299,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   Flusher& flusher_;
   std::mutex mutex_;
   std::unique_ptr<Log> log_;
+  TxnGuards guards_;
   std::shared_ptr<const config::TopicConfig> config_;
   base::LeaderEpoch leader_epoch_;
   wire::ErrorCode closed_ = wire::ErrorCode::kNone;

@@ -157,6 +157,20 @@ void read_groups(const Values& values, BrokerConfig& config) {
   config.offsets_commit_timeout_ms = values.int_of("offsets.commit.timeout.ms");
 }
 
+void read_transactions(const Values& values, BrokerConfig& config) {
+  config.transaction_max_timeout_ms = values.int_of("transaction.max.timeout.ms");
+  config.transaction_abort_check_interval_ms =
+      values.int_of("transaction.abort.timed.out.transaction.cleanup.interval.ms");
+  config.transaction_expiry_check_interval_ms =
+      values.int_of("transaction.remove.expired.transaction.cleanup.interval.ms");
+  config.transaction_log_num_partitions = values.int_of("transaction.state.log.num.partitions");
+  config.transaction_log_replication_factor =
+      values.short_of("transaction.state.log.replication.factor");
+  config.transaction_log_min_isr = values.int_of("transaction.state.log.min.isr");
+  config.transaction_log_segment_bytes = values.int_of("transaction.state.log.segment.bytes");
+  config.transactional_id_expiration_ms = values.int_of("transactional.id.expiration.ms");
+}
+
 std::expected<void, Error> check_relations(const BrokerConfig& config) {
   if (config.group_min_session_timeout_ms > config.group_max_session_timeout_ms)
     return std::unexpected(
@@ -197,6 +211,7 @@ std::expected<BrokerConfig, Error> BrokerConfig::from(GivenValues given) {
   read_requests(values, config);
   read_topics_and_logs(values, config);
   read_groups(values, config);
+  read_transactions(values, config);
   if (auto checked = check_relations(config); !checked)
     return std::unexpected(std::move(checked.error()));
   return config;

@@ -132,6 +132,16 @@ struct BrokerConfig {
   std::int64_t offsets_retention_check_interval_ms = 0;
   std::int32_t offsets_commit_timeout_ms = 0;
 
+  // Transactions.
+  std::int32_t transaction_max_timeout_ms = 0;
+  std::int32_t transaction_abort_check_interval_ms = 0;
+  std::int32_t transaction_expiry_check_interval_ms = 0;
+  std::int32_t transaction_log_num_partitions = 0;
+  std::int16_t transaction_log_replication_factor = 0;
+  std::int32_t transaction_log_min_isr = 0;
+  std::int32_t transaction_log_segment_bytes = 0;
+  std::int32_t transactional_id_expiration_ms = 0;
+
   // As they were given at start: for describe() and for what topics inherit.
   GivenValues given;
 

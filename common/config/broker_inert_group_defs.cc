@@ -1,4 +1,4 @@
-// Configs of groups and transactions of Kafka's brokers that do nothing here; see
+// Configs of groups of Kafka's brokers that do nothing here; see
 // broker_inert_defs.cc.
 #include "common/config/tables.h"
 
@@ -130,41 +130,6 @@ constexpr Def kDefs[] = {
      .effect = kInert,
      .documentation = "Time without a heartbeat after which a member of a streams group is "
                       "dropped."},
-    {.name = "transaction.max.timeout.ms",
-     .type = Type::kInt,
-     .default_value = "900000",
-     .allowed = {.min = 1},
-     .importance = Importance::kHigh,
-     .effect = kInert,
-     .documentation = "Longest transaction timeout that a producer may ask for."},
-    {.name = "transaction.state.log.min.isr",
-     .type = Type::kInt,
-     .default_value = "2",
-     .allowed = {.min = 1},
-     .importance = Importance::kHigh,
-     .effect = kInert,
-     .documentation = "min.insync.replicas of the transaction topic."},
-    {.name = "transaction.state.log.num.partitions",
-     .type = Type::kInt,
-     .default_value = "50",
-     .allowed = {.min = 1},
-     .importance = Importance::kHigh,
-     .effect = kInert,
-     .documentation = "Partitions of the transaction topic."},
-    {.name = "transaction.state.log.replication.factor",
-     .type = Type::kShort,
-     .default_value = "3",
-     .allowed = {.min = 1},
-     .importance = Importance::kHigh,
-     .effect = kInert,
-     .documentation = "Replicas of the transaction topic."},
-    {.name = "transactional.id.expiration.ms",
-     .type = Type::kInt,
-     .default_value = "604800000",
-     .allowed = {.min = 1},
-     .importance = Importance::kHigh,
-     .effect = kInert,
-     .documentation = "Time after which an idle transactional id is forgotten."},
 };
 
 }  // namespace
