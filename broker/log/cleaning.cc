@@ -25,9 +25,9 @@ struct Cleaning::Output {
   base::Bytes buffer;  // what comes behind `written`
 };
 
-Cleaning::Cleaning(CleanableLog& log, io::Disk& disk, FileCache& files, CompactionView view,
-                   const DirtyRange& dirty, const Options& options)
-    : log_(log),
+Cleaning::Cleaning(std::shared_ptr<CleanableLog> log, io::Disk& disk, FileCache& files,
+                   CompactionView view, const DirtyRange& dirty, const Options& options)
+    : log_(std::move(log)),
       disk_(disk),
       files_(files),
       view_(std::move(view)),
@@ -59,7 +59,7 @@ io::IoResult<Cleaning::Progress> Cleaning::step(std::uint64_t bytes) {
 
 io::IoResult<std::vector<AbortedTxn>> Cleaning::aborted_in(std::size_t index) {
   io::IoResult<std::vector<AbortedTxn>> found;
-  log_.with_log([&](Log& log) {
+  log_->with_log([&](Log& log) {
     found = log.aborted_transactions(view_.facts[index].base, view_.facts[index].end);
   });
   return found;
@@ -108,7 +108,7 @@ io::IoResult<void> Cleaning::index_some(std::uint64_t bytes) {
   while (step_bytes_ < bytes) {
     const bool more = segment_ < view_.facts.size() && view_.facts[segment_].base < dirty_.end;
     if (!more) {
-      indexer_.advance_end(dirty_.start);
+      indexer_.advance_end(dirty_.end);
       begin_copying();
       return {};
     }
@@ -143,12 +143,14 @@ void Cleaning::begin_copying() {
   const base::Offset end = std::min(indexer_.end(), dirty_.end);
   const std::uint64_t bytes_max = std::min<std::uint64_t>(options_.segment_bytes, INT32_MAX);
   groups_ = group_segments(view_.facts, end, bytes_max, options_.group_segments_max);
+  LastOfProducers last;
+  log_->with_log([&](Log& log) { last = log.last_of_producers(); });
   filter_.emplace(keys_,
                   CompactFilter::Options{.map_end = end,
                                          .now = options_.now,
                                          .delete_retention_ms = options_.delete_retention_ms,
                                          .batch_bytes_max = options_.batch_bytes_max},
-                  view_.last_of_producers);
+                  std::move(last));
   scanner_.reset();
   done_ = groups_.empty();
 }
@@ -231,12 +233,12 @@ io::IoResult<void> Cleaning::end_group() {
   SegmentSwap& swap = *output_->swap;
   if (auto prepared = swap.prepare(disk_); !prepared) return prepared;
   // What replaces durable records must never be looked at again by a scan that expects them all.
-  if (auto secured = log_.secure(output_->end); !secured) return secured;
+  if (auto secured = options_.secure(output_->end); !secured) return secured;
   bool begun = false;
-  log_.with_log([&](Log& log) { begun = log.begin_swap(output_->swap); });
+  log_->with_log([&](Log& log) { begun = log.begin_swap(output_->swap); });
   if (!begun) return io::io_failure(ECANCELED, "the log has changed");
   auto ran = swap.run(disk_);
-  log_.with_log([](Log& log) { log.collect_swap(); });
+  log_->with_log([](Log& log) { log.collect_swap(); });
   if (!ran) return ran;
   output_.reset();
   done_ = ++group_ == groups_.size();

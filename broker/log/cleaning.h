@@ -4,7 +4,7 @@
 //
 //   index the dirty part ──▶ for each group of segments: filter, write, swap ──▶ done
 //
-// Owned by node::Cleaner (one per round), one thread at a time. docs/compaction.md.
+// Owned by Cleaner (one per round), one thread at a time. docs/compaction.md.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,30 @@
 #include "broker/log/compact_swap.h"
 #include "broker/log/key_map.h"
 #include "broker/log/log.h"
+#include "broker/log/partition_name.h"
 #include "common/base/time.h"
 #include "common/io/disk.h"
 
 namespace broker {
 
-// How a round reaches its log: under the partition's lock.
+// A log that may be compacted, as the one who compacts sees it. Any thread; what is said to block
+// blocks. It stays usable, if only to answer that there is nothing to do, when its partition ends.
 class CleanableLog {
  public:
+  struct Policy {
+    bool compacts = false;
+    CompactLimits limits;
+    std::int64_t delete_retention_ms = 86'400'000;
+    std::uint64_t segment_bytes = std::uint64_t{1} << 30;
+    std::uint32_t index_interval_bytes = 4096;
+  };
   virtual ~CleanableLog() = default;
-  virtual void with_log(std::function<void(Log&)> use) = 0;
-  // Makes a recovery point at or above `end` durable. Blocks. EAGAIN: not yet.
-  virtual io::IoResult<void> secure(base::Offset end) = 0;
+  virtual PartitionName name() const = 0;
+  virtual Policy policy() = 0;
+  // The last stable offset: nothing from there on may be compacted.
+  virtual base::Offset stable_end() = 0;
+  // Runs `use` under the partition's lock.
+  virtual void with_log(const std::function<void(Log&)>& use) = 0;
 };
 
 class Cleaning {
@@ -43,10 +55,12 @@ class Cleaning {
     KeyMap::Options keys;
     std::size_t batch_bytes_max = 256 << 20;  // uncompressed
     std::size_t group_segments_max = 128;     // become one
+    // Makes a recovery point at or above the offset durable. Blocks. EAGAIN: not yet.
+    std::function<io::IoResult<void>(base::Offset)> secure;
   };
   enum class Progress : std::uint8_t { kMore, kDone };
 
-  Cleaning(CleanableLog& log, io::Disk& disk, FileCache& files, CompactionView view,
+  Cleaning(std::shared_ptr<CleanableLog> log, io::Disk& disk, FileCache& files, CompactionView view,
            const DirtyRange& dirty, const Options& options);
   ~Cleaning();
 
@@ -76,7 +90,7 @@ class Cleaning {
   io::IoResult<std::vector<AbortedTxn>> aborted_in(std::size_t index);
   void begin_copying();
 
-  CleanableLog& log_;
+  const std::shared_ptr<CleanableLog> log_;
   io::Disk& disk_;
   FileCache& files_;
   const CompactionView view_;

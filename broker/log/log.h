@@ -123,7 +123,6 @@ struct CompactionView {
   std::vector<std::shared_ptr<Segment>> segments;
   std::vector<SegmentFacts> facts;  // of the same; first_timestamp only where it is known
   base::Offset start{0};
-  LastOfProducers last_of_producers;
   std::uint64_t truncations = 0;
 };
 
@@ -217,6 +216,7 @@ class Log {
   // What may be compacted: the rolled segments whose indexes are in their files, from the first on.
   // May read the end of each one's time index when `with_times`.
   io::IoResult<CompactionView> compaction_view(bool with_times);
+  LastOfProducers last_of_producers() const;
   // `swap` was prepared and is going to run. False: its segments are not the log's any more, or
   // another one is under way; it must not run.
   bool begin_swap(const std::shared_ptr<SegmentSwap>& swap);

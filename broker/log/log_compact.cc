@@ -24,14 +24,19 @@ io::IoResult<CompactionView> Log::compaction_view(bool with_times) {
     view.segments.push_back(segments_[i]);
     view.facts.push_back(facts);
   }
+  return view;
+}
+
+LastOfProducers Log::last_of_producers() const {
+  LastOfProducers all;
   producers_.for_each([&](const ProducerEntry& entry) {
     const base::Offset last = entry.last_data_offset();
-    view.last_of_producers.emplace(
+    all.emplace(
         entry.producer_id,
         LastOfProducer{.last_data_offset = last.value() >= 0 ? std::optional(last) : std::nullopt,
                        .producer_epoch = entry.producer_epoch});
   });
-  return view;
+  return all;
 }
 
 bool Log::begin_swap(const std::shared_ptr<SegmentSwap>& swap) {
