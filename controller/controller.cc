@@ -88,7 +88,11 @@ void Controller::Core::on_committed(const std::vector<raft::Entry>& entries) {
   if (auto done = state_.commit(entries); !done) return broken(done.error());
   publisher_.committed(entries);
   state_.settle();
-  if (ready() && !liveness_.leading()) liveness_.lead(*state_.head());
+  if (ready() && !liveness_.leading()) {
+    liveness_.lead(*state_.head());
+    balance_at_ = seams_.executor.now() + config_.leader_balance_interval;
+    chores();
+  }
   serve_waiting_subscriptions();
   maybe_started();
   maybe_checkpoint();
@@ -183,6 +187,7 @@ void Controller::Core::maybe_checkpoint() {
 void Controller::Core::stop(std::move_only_function<void()> done) {
   stopping_ = true;
   reopen_.cancel();
+  chores_.cancel();
   if (start_done_) {
     std::exchange(start_done_, nullptr)(io::io_failure(ECANCELED, "the controller was stopped"));
   }

@@ -29,7 +29,9 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
     settings_.default_partitions = config_.default_partitions;
     settings_.default_replication_factor = config_.default_replication_factor;
     settings_.config_rules = config_.config_rules;
+    settings_.balance_leaders = config_.leader_balance_interval > base::Duration::zero();
     reopen_.on_fire([this] { open(); });
+    chores_.on_fire([this] { chores(); });
   }
 
   void start(const std::string& data_directory, Done done);
@@ -72,7 +74,10 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
 
   void serve();
   void serve_admin();
+  void serve_movement();
   void serve_brokers();
+  // What the controller does of its own accord: drains, preferred leaders.
+  void chores();
   void subscribe(const proto::MetadataRequest& request, std::shared_ptr<io::RpcSink> sink);
   void serve_waiting_subscriptions();
   template <class Request, class Decide>
@@ -102,6 +107,8 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   std::uint64_t brokers_fenced_ = 0;
   RaftNode::Stats earlier_;  // of members closed since the start
   base::Timer reopen_;
+  base::Timer chores_;
+  base::Instant balance_at_{};
 };
 
 }  // namespace controller

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/meta/apply.h"
 #include "controller/test_controller.h"
 
 namespace controller {
@@ -101,21 +102,44 @@ class ControllerLiveness : public ControllerTest {
   bool wait(const std::function<bool()>& until, base::Duration limit = seconds(10)) {
     return world.run_until(until, limit);
   }
-  // Three live brokers, and a topic of three partitions on all of them.
-  void boot_three() {
-    for (int id = 1; id <= 3; ++id) {
+  void boot_all(int count) {
+    for (int id = 1; id <= count; ++id) {
       boot(id);
       ASSERT_TRUE(wait([&] { return !is_fenced(id); }));
     }
+  }
+  // Three live brokers, and a topic of three partitions on all of them.
+  void boot_three() {
+    boot_all(3);
+    create({{1, 2, 3}, {2, 3, 1}, {3, 1, 2}});
+  }
+  // The leader of partition 0 takes these into its ISR.
+  int set_isr(const std::vector<int>& isr) {
+    const auto& now = partition();
+    proto::AlterPartitionRequest request;
+    request.set_broker_id(now.leader.value());
+    request.set_broker_epoch(processes[now.leader.value()]->epoch);
+    auto* asked = request.add_partitions();
+    meta::to_proto(controller->image()->topic("t")->id, asked->mutable_topic_id());
+    asked->set_leader_epoch(now.leader_epoch.value());
+    asked->set_partition_epoch(now.partition_epoch);
+    for (int id : isr) {
+      asked->add_isr()->set_broker_id(id);
+      asked->mutable_isr(asked->isr_size() - 1)->set_broker_epoch(processes[id]->epoch);
+    }
+    const auto reply = call<proto::AlterPartitionReply>(methods::kAlterPartition, request);
+    return reply.has_error() ? reply.error().code() : reply.partitions(0).error().code();
+  }
+  void create(const std::vector<std::vector<int>>& rows) {
     proto::CreateTopicsRequest request;
     auto* topic = request.add_topics();
     topic->set_name("t");
     topic->set_partitions(-1);
     topic->set_replication_factor(-1);
-    for (int p = 0; p < 3; ++p) {
+    for (const auto& row : rows) {
       auto* assignment = topic->add_assignments();
-      assignment->set_partition(p);
-      for (int r = 0; r < 3; ++r) assignment->add_replicas((p + r) % 3 + 1);
+      assignment->set_partition(topic->assignments_size() - 1);
+      for (int id : row) assignment->add_replicas(id);
     }
     const auto reply = call<proto::CreateTopicsReply>(methods::kCreateTopics, request);
     ASSERT_EQ(reply.topics(0).error().code(), 0) << reply.topics(0).error().message();
@@ -243,6 +267,42 @@ TEST_F(ControllerLiveness, ShutdownMovesLeadersFirst) {
   kill_broker(1);
   ASSERT_TRUE(wait([&] { return is_fenced(1); }));
   EXPECT_LE(world.now() - began, milliseconds(50));
+}
+
+// Goal: the leadership goes back to the preferred replica of its own accord once that is in sync.
+TEST_F(ControllerLiveness, PreferredLeaderComesBack) {
+  start();
+  boot_all(3);
+  create({{1, 2, 3}});
+  kill_broker(1);
+  ASSERT_TRUE(wait([&] { return partition().leader == kTwo; }));
+  boot(1);
+  ASSERT_TRUE(wait([&] { return !is_fenced(1); }));
+  world.run_for(seconds(25));
+  EXPECT_EQ(partition().leader, kTwo);
+  ASSERT_EQ(set_isr({2, 3, 1}), 0);
+  ASSERT_TRUE(wait([&] { return partition().leader == kOne; }, seconds(12)));
+}
+
+// Goal: a drain goes on by itself until nothing is left. Method: one partition, whose leader takes
+// the new replica into its ISR.
+TEST_F(ControllerLiveness, DrainGoesOnByItself) {
+  start();
+  boot_all(4);
+  create({{1, 2, 3}});
+  proto::DrainBrokerRequest request;
+  request.set_broker_id(1);
+  auto reply = call<proto::DrainBrokerReply>(methods::kDrainBroker, request);
+  EXPECT_EQ(reply.error().code(), 0);
+  EXPECT_EQ(reply.replicas_left(), 1);
+  ASSERT_TRUE(wait([&] { return !partition().adding.empty(); }, seconds(3)));
+  EXPECT_EQ(set_isr({1, 2, 3, 4}), static_cast<int>(wire::ErrorCode::kNewLeaderElected));
+  reply = call<proto::DrainBrokerReply>(methods::kDrainBroker, request);
+  EXPECT_EQ(reply.replicas_left(), 0);
+  proto::ClusterHealthReply health =
+      call<proto::ClusterHealthReply>(methods::kClusterHealth, proto::ClusterHealthRequest());
+  EXPECT_TRUE(health.healthy());
+  EXPECT_EQ(health.findings_size(), 1);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 namespace controller {
 namespace {
 
+constexpr base::Duration kChoresEvery = std::chrono::seconds(1);
+
 template <class Reply>
 std::string refused(const cluster::Refusal& refusal) {
   Reply reply;
@@ -90,6 +92,7 @@ cluster::Refusal Controller::Core::not_ready() const {
 void Controller::Core::serve() {
   // Handlers run only while this object lives.
   serve_admin();
+  serve_movement();
   serve_brokers();
   seams_.rpc.serve_stream(
       methods::kMetadata,
@@ -120,6 +123,39 @@ void Controller::Core::serve_admin() {
   });
   serve_method<proto::UpdateFeaturesRequest>(methods::kUpdateFeatures, [this](const auto& request) {
     return cluster::update_features(request, *state_.head());
+  });
+}
+
+void Controller::Core::serve_movement() {
+  serve_method<proto::ElectLeadersRequest>(methods::kElectLeaders, [this](const auto& request) {
+    return cluster::elect_leaders(request, *state_.head(), settings_);
+  });
+  serve_method<proto::AlterPartitionReassignmentsRequest>(
+      methods::kAlterPartitionReassignments, [this](const auto& request) {
+        return cluster::alter_partition_reassignments(request, *state_.head(), settings_);
+      });
+  serve_method<proto::ListPartitionReassignmentsRequest>(
+      methods::kListPartitionReassignments, [this](const auto& request) {
+        return cluster::list_partition_reassignments(request, *state_.head());
+      });
+  serve_method<proto::UnregisterBrokerRequest>(
+      methods::kUnregisterBroker, [this](const auto& request) {
+        return cluster::unregister_broker(request, *state_.head());
+      });
+  serve_method<proto::DrainBrokerRequest>(methods::kDrainBroker, [this](const auto& request) {
+    return cluster::drain_broker(request, *state_.head(), settings_);
+  });
+  serve_method<proto::ResumeBrokerRequest>(methods::kResumeBroker, [this](const auto& request) {
+    return cluster::resume_broker(request, *state_.head());
+  });
+  serve_method<proto::MayRestartRequest>(methods::kMayRestart, [this](const auto& request) {
+    return cluster::may_restart(request, *state_.head(), settings_);
+  });
+  serve_method<proto::ClusterHealthRequest>(methods::kClusterHealth, [this](const auto& request) {
+    return cluster::cluster_health(request, *state_.head(), settings_);
+  });
+  serve_method<proto::RebalanceRequest>(methods::kRebalance, [this](const auto& request) {
+    return cluster::rebalance(request, *state_.head(), settings_);
   });
 }
 
@@ -175,6 +211,23 @@ void Controller::Core::fence(base::BrokerId broker, const std::string& why) {
                     {"partitions_changed", std::to_string(records.size() - 1)}});
   ++brokers_fenced_;
   append(records);
+}
+
+// A little at a time, and only when nothing of the last time is still on its way.
+void Controller::Core::chores() {
+  seams_.executor.timers().set(chores_, seams_.executor.now() + kChoresEvery);
+  if (!ready() || state_.head() != state_.committed()) return;
+  if (const auto moves = cluster::drain_step(*state_.head(), settings_); !moves.empty()) {
+    append(moves);
+    return;
+  }
+  if (seams_.executor.now() < balance_at_) return;
+  balance_at_ = seams_.executor.now() + config_.leader_balance_interval;
+  if (const auto leaders = cluster::balance_step(*state_.head(), settings_); !leaders.empty()) {
+    seams_.diag.info("controller", "preferred leaders lead again",
+                     {{"partitions", std::to_string(leaders.size())}});
+    append(leaders);
+  }
 }
 
 void Controller::Core::subscribe(const proto::MetadataRequest& request,
