@@ -47,7 +47,8 @@ void delete_records(Context& context, const wire::DeleteRecordsRequest& request,
         continue;
       }
       auto [partition, error] = find_partition(*table, topic.name, asked.partition_index);
-      if (partition != nullptr) {
+      if (partition != nullptr) error = check_leader(partition->bounds());
+      if (error == ErrorCode::kNone) {
         const auto config = partition->config();
         if (config->compacts && !config->deletes) error = ErrorCode::kPolicyViolation;
         if (asked.offset < -1) error = ErrorCode::kOffsetOutOfRange;

@@ -1,4 +1,6 @@
 // DescribeLogDirs, versions 1-5: the log directory with its space and the sizes of partitions.
+#include <algorithm>
+
 #include "broker/api/handlers.h"
 #include "broker/log/log_directory.h"
 #include "broker/node/partition.h"
@@ -16,8 +18,10 @@ void add_partition(wire::DescribeLogDirsResponse::DescribeLogDirsTopic& topic, s
                    Partition& partition) {
   auto& out = topic.partitions.emplace_back();
   out.partition_index = index;
-  out.partition_size = static_cast<std::int64_t>(partition.bounds().size_bytes);
-  out.offset_lag = 0;
+  const auto bounds = partition.bounds();
+  out.partition_size = static_cast<std::int64_t>(bounds.size_bytes);
+  // What a follower lacks of what its leader has committed.
+  out.offset_lag = std::max<std::int64_t>(0, bounds.leader_watermark - bounds.end);
   out.is_future_key = false;
 }
 

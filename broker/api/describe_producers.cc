@@ -16,9 +16,10 @@ void describe_producers(Context& context, const wire::DescribeProducersRequest& 
     for (const std::int32_t index : topic.partition_indexes) {
       auto& out = out_topic.partitions.emplace_back();
       out.partition_index = index;
-      const auto [partition, error] = find_partition(*table, topic.name, index);
+      auto [partition, error] = find_partition(*table, topic.name, index);
+      if (partition != nullptr) error = check_leader(partition->bounds());
       out.error_code = error;
-      if (partition == nullptr) continue;
+      if (error != wire::ErrorCode::kNone) continue;
       partition->with_log([&](Log& log) {
         log.producers().for_each([&](const ProducerEntry& entry) {
           auto& state = out.active_producers.emplace_back();

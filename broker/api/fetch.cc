@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/api/leader_hints.h"
 #include "broker/limits.h"
 #include "broker/node/stats.h"
 
@@ -23,6 +24,19 @@ bool is_cached(const io::FileSlice& slice) {
     if (!got && got.error().code == EAGAIN) return false;
   }
   return true;
+}
+
+// Who fetches, when it is a replica.
+std::optional<ReadRequest::Follower> follower_of(const Context& context,
+                                                 const wire::FetchRequest& request) {
+  const bool has_state = context.version >= 15;
+  const std::int32_t id = has_state ? request.replica_state.replica_id : request.replica_id;
+  if (id < 0) return std::nullopt;
+  return ReadRequest::Follower{
+      .id = base::BrokerId(id),
+      .epoch = base::BrokerEpoch(has_state ? request.replica_state.replica_epoch : -1),
+      .now = context.reactor.executor.now(),
+      .is_progress = true};
 }
 
 }  // namespace
@@ -50,8 +64,9 @@ FetchOperation::FetchOperation(Context& context, const wire::FetchRequest& reque
           std::min<std::int64_t>(limits::kFetchBytesMax, context.node.config.fetch_max_bytes))),
       read_committed_(request.isolation_level == 1),
       by_id_(context.version >= 13),
-      follower_((context.version >= 15 ? request.replica_state.replica_id : request.replica_id) >=
-                0) {
+      with_hints_(context.version >= 16),
+      follower_(follower_of(context, request)),
+      listener_(context.listener) {
   // As Kafka does: more than fits can never come.
   bytes_min_ = std::min<std::int64_t>(request.min_bytes, bytes_max_);
   auto& targets = plan_.session ? plan_.session->targets() : plan_.targets;
@@ -83,10 +98,7 @@ void FetchOperation::resolve(const PartitionTable::Snapshot& table) {
       continue;
     }
     item.partition = topic->partitions[static_cast<std::size_t>(key.partition)];
-    if (follower_ || item.partition == nullptr) {
-      item.partition = nullptr;
-      item.error = ErrorCode::kNotLeaderOrFollower;
-    }
+    if (item.partition == nullptr) item.error = ErrorCode::kNotLeaderOrFollower;
   }
 }
 
@@ -113,16 +125,31 @@ void FetchOperation::read() {
     if (item.target->last_fetched_epoch >= 0) {
       request.last_fetched_epoch = base::LeaderEpoch(item.target->last_fetched_epoch);
     }
+    request.follower = follower_;
     item.answer = item.partition->read(request);
     if (item.answer.slice) bytes_ += static_cast<std::int64_t>(item.answer.slice->bytes.length);
   }
+  // Told once: what is read again while it waits says nothing new.
+  if (follower_) follower_->is_progress = false;
+}
+
+// The follower does not know how far the high watermark is, and could.
+bool FetchOperation::is_behind(const Item& item) const {
+  return follower_ && item.answer.high_watermark > watermark_to_pass(item);
+}
+
+// Beyond this, the high watermark is news to the follower.
+base::Offset FetchOperation::watermark_to_pass(const Item& item) {
+  const FetchTarget& target = *item.target;
+  return base::Offset(
+      target.fetch_offset > target.known_high_watermark ? target.known_high_watermark : INT64_MAX);
 }
 
 bool FetchOperation::enough() const {
   if (items_.empty() || bytes_ >= bytes_min_) return true;
-  return std::ranges::any_of(items_, [](const Item& item) {
-    return item.answer.cold.has_value() || item.answer.error != ErrorCode::kNone ||
-           item.answer.diverging.has_value();
+  return std::ranges::any_of(items_, [&](const Item& item) {
+    return is_behind(item) || item.answer.cold.has_value() ||
+           item.answer.error != ErrorCode::kNone || item.answer.diverging.has_value();
   });
 }
 
@@ -151,8 +178,10 @@ void FetchOperation::park() {
     // Behind what was just read; without data, behind the position itself.
     const base::Offset from =
         item.answer.slice ? item.answer.slice->end_bound : base::Offset(item.target->fetch_offset);
-    if (item.partition->await_visible(from, read_committed_, reactor_.executor, shared_from_this(),
-                                      i)) {
+    if (follower_ ? item.partition->await_written(from, watermark_to_pass(item), reactor_.executor,
+                                                  shared_from_this(), i)
+                  : item.partition->await_visible(from, read_committed_, reactor_.executor,
+                                                  shared_from_this(), i)) {
       parked_ = false;
       return;
     }
@@ -247,6 +276,10 @@ void FetchOperation::tell(Item& item, wire::FetchResponse& response,
   out.high_watermark = answer.high_watermark.value();
   out.last_stable_offset = answer.last_stable.value();
   out.log_start_offset = answer.log_start.value();
+  if (with_hints_ && LeaderHints::wants(answer.error)) {
+    LeaderHints(node_, listener_)
+        .add(key.topic_id, key.topic, key.partition, out.current_leader, response.node_endpoints);
+  }
   if (answer.diverging) {
     out.diverging_epoch.epoch = answer.diverging->leader_epoch.value();
     out.diverging_epoch.end_offset = answer.diverging->start.value();

@@ -1,11 +1,14 @@
 // Fetch, versions 4-18: long poll, incremental sessions (KIP-227), topic ids, leader epochs and
 // divergence, size limits in the order asked for. Records leave as slices of segment files.
-// Followers' fetches are refused: this release has one replica per partition.
+// A follower's fetch says how far it is, reads to the end of the log instead of the high watermark,
+// and is woken by what is written; with v18 also when its high watermark lags (KIP-1166).
 #pragma once
 
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "broker/api/handler.h"
@@ -51,6 +54,8 @@ class FetchOperation final : public PartitionListener,
   bool warm_up();
   void answer();
   bool worth_telling(const Item& item) const;
+  bool is_behind(const Item& item) const;
+  static base::Offset watermark_to_pass(const Item& item);
   void tell(Item& item, wire::FetchResponse& response, std::vector<io::FileSlice>& slices);
 
   Node& node_;
@@ -63,7 +68,9 @@ class FetchOperation final : public PartitionListener,
   std::int64_t bytes_max_;
   bool read_committed_;
   bool by_id_;
-  bool follower_;
+  bool with_hints_;                                // KIP-951
+  std::optional<ReadRequest::Follower> follower_;  // none: a consumer
+  std::string listener_;
   bool answered_ = false;
   bool parked_ = false;
   std::uint32_t warm_ups_ = 0;

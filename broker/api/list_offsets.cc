@@ -1,8 +1,10 @@
 // ListOffsets, versions 1-11: by timestamp, and the special ones -1 latest, -2 earliest, -3 largest
 // timestamp, -4 earliest local, -5 latest tiered, -6 earliest to be tiered. Nothing is tiered here.
 //
-// "Latest" waits until what was written when it was asked for is durable where the topic says so:
-// who produced with acks=1 and then asks for the end finds the records.
+// "Latest" waits until what was written when it was asked for is durable here where the topic says
+// so: who produced with acks=1 to the only replica and then asks for the end finds the records.
+// A leader that is new, and whose high watermark has not reached what its predecessor may have
+// shown, says OFFSET_NOT_AVAILABLE (KIP-207).
 #include <algorithm>
 #include <memory>
 
@@ -99,7 +101,7 @@ class ListOffsetsOperation final : public PartitionListener,
         out.partition_index = asked.partition_index;
         auto [partition, error] = find_partition(table, topic.name, asked.partition_index);
         if (partition != nullptr) {
-          error = check_leader_epoch(asked.current_leader_epoch, partition->bounds().leader_epoch);
+          error = check_leader(partition->bounds(), asked.current_leader_epoch);
         }
         if (asked.timestamp < kEarliestPendingUpload || reply_.version() < since(asked.timestamp)) {
           error = ErrorCode::kUnsupportedVersion;
@@ -120,7 +122,7 @@ class ListOffsetsOperation final : public PartitionListener,
     switch (item.timestamp) {
       case kLatest: {
         const auto end = item.partition->bounds().end;
-        if (item.partition->await_committed(end, reactor_.executor, shared_from_this(), i)) {
+        if (item.partition->await_flushed(end, reactor_.executor, shared_from_this(), i)) {
           return answer_latest(item);
         }
         item.waiting = true;
@@ -144,6 +146,11 @@ class ListOffsetsOperation final : public PartitionListener,
     ++missing_;
     item.waiting = true;
     const auto bounds = item.partition->bounds();
+    if (is_too_early(item, bounds)) {
+      --missing_;
+      item.waiting = false;
+      return;
+    }
     const base::Offset bound = read_committed_ ? bounds.last_stable : bounds.visible;
     auto lookup = item.partition->with_log([&](Log& log) {
       return std::make_shared<OffsetLookup>(item.timestamp == kMaxTimestamp
@@ -172,8 +179,19 @@ class ListOffsetsOperation final : public PartitionListener,
     one_done();
   }
 
+  bool is_too_early(Item& item, const Partition::Bounds& bounds) {
+    ErrorCode error = check_leader(bounds);
+    if (error == ErrorCode::kNone && bounds.visible < bounds.epoch_start) {
+      error =
+          reply_.version() >= 5 ? ErrorCode::kOffsetNotAvailable : ErrorCode::kLeaderNotAvailable;
+    }
+    item.out().error_code = error;
+    return error != ErrorCode::kNone;
+  }
+
   void answer_latest(Item& item) {
     const auto bounds = item.partition->bounds();
+    if (is_too_early(item, bounds)) return;
     put(item, read_committed_ ? bounds.last_stable : bounds.visible, bounds.leader_epoch.value());
   }
 

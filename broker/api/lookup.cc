@@ -16,9 +16,11 @@ FoundPartition find_partition(const PartitionTable::Snapshot& table, std::string
   return {std::move(here), ErrorCode::kNone};
 }
 
-ErrorCode check_leader_epoch(std::int32_t of_client, base::LeaderEpoch ours) {
-  if (of_client < 0 || of_client == ours.value()) return ErrorCode::kNone;
-  return of_client < ours.value() ? ErrorCode::kFencedLeaderEpoch : ErrorCode::kUnknownLeaderEpoch;
+ErrorCode check_leader(const Partition::Bounds& bounds, std::int32_t epoch_of_client) {
+  const std::int32_t ours = bounds.leader_epoch.value();
+  if (epoch_of_client >= 0 && epoch_of_client < ours) return ErrorCode::kFencedLeaderEpoch;
+  if (epoch_of_client > ours) return ErrorCode::kUnknownLeaderEpoch;
+  return bounds.is_leader ? ErrorCode::kNone : ErrorCode::kNotLeaderOrFollower;
 }
 
 }  // namespace broker::api

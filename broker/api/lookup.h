@@ -18,8 +18,9 @@ struct FoundPartition {
 FoundPartition find_partition(const PartitionTable::Snapshot& table, std::string_view topic,
                               std::int32_t partition);
 
-// What a client's idea of the leader epoch comes to (KIP-320): -1 is no idea.
-wire::ErrorCode check_leader_epoch(std::int32_t of_client, base::LeaderEpoch ours);
+// May this broker answer for the partition as its leader? `epoch_of_client` is the client's idea of
+// the leader epoch (KIP-320): -1 is no idea.
+wire::ErrorCode check_leader(const Partition::Bounds& bounds, std::int32_t epoch_of_client = -1);
 
 // Everything that may be done to a topic or a cluster while nobody is denied anything: the bit sets
 // that Metadata and DescribeCluster answer with.

@@ -18,7 +18,7 @@ void offset_for_leader_epoch(Context& context, const wire::OffsetForLeaderEpochR
       out.partition = asked.partition;
       auto [partition, error] = find_partition(*table, topic.topic, asked.partition);
       if (partition != nullptr) {
-        error = check_leader_epoch(asked.current_leader_epoch, partition->bounds().leader_epoch);
+        error = check_leader(partition->bounds(), asked.current_leader_epoch);
       }
       out.error_code = error;
       if (error != wire::ErrorCode::kNone) continue;

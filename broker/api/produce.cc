@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/api/leader_hints.h"
 #include "broker/node/stats.h"
 #include "common/record/batch_view.h"
 #include "common/record/validate.h"
@@ -31,6 +32,7 @@ ProduceOperation::ProduceOperation(Context& context, PendingReply reply)
     : node_(context.node),
       reactor_(context.reactor),
       client_id_(context.client_id),
+      listener_(context.listener),
       reply_(std::move(reply.target), reply.slot, reply.correlation_id, reply.version) {}
 
 void ProduceOperation::refuse(Item& item, ErrorCode error, std::string message) {
@@ -94,6 +96,7 @@ void ProduceOperation::check_batch(Node& node, Item& item, const wire::Records& 
     // Nobody can have begun one: InitProducerId gives no transactional producer ids yet.
     return refuse(item, ErrorCode::kInvalidTxnState, "transactions are not served");
   }
+  item.append.acks_all = request_.acks == kAcksAll;
   reactor_.stats->batches_in.add(1);
   reactor_.stats->records_in.add(static_cast<std::uint64_t>(view.count()));
   item.fit = true;
@@ -183,6 +186,15 @@ void ProduceOperation::answer_without_response() {
   reply_.silently();
 }
 
+// Says who leads (KIP-951).
+void ProduceOperation::hint(const Item& item, wire::ProduceResponse& response,
+                            wire::ProduceResponse::PartitionProduceResponse& out) const {
+  if (reply_.version() < 10 || !LeaderHints::wants(out.error_code)) return;
+  const auto& topic = response.responses[item.topic];
+  LeaderHints(node_, listener_)
+      .add(topic.topic_id, topic.name, item.index, out.current_leader, response.node_endpoints);
+}
+
 void ProduceOperation::answer() {
   answered_ = true;
   timeout_.cancel();
@@ -202,6 +214,7 @@ void ProduceOperation::answer() {
     if (item.append.error != ErrorCode::kNone) {
       out.base_offset = -1;
       reactor_.stats->produce_refused.add(1);
+      hint(item, response, out);
       if (!item.append.message.empty()) out.error_message = std::move(item.append.message);
       continue;
     }

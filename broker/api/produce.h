@@ -54,12 +54,15 @@ class ProduceOperation final : public PartitionListener,
   // After the appends: waits for what must be committed, or answers.
   void settle();
   void on_timeout();
+  void hint(const Item& item, wire::ProduceResponse& response,
+            wire::ProduceResponse::PartitionProduceResponse& out) const;
   void answer();
   void answer_without_response();
 
   Node& node_;
   Reactor& reactor_;
   std::string client_id_;
+  std::string listener_;
   wire::ProduceRequest request_;
   Reply<wire::ProduceResponse> reply_;
   std::vector<Item> items_;

@@ -22,6 +22,7 @@ void each_target(const wire::FetchRequest& request, bool by_id, Visit visit) {
       target.leader_epoch = partition.current_leader_epoch;
       target.last_fetched_epoch = partition.last_fetched_epoch;
       target.bytes_max = partition.partition_max_bytes;
+      target.known_high_watermark = partition.high_watermark;
       visit(std::move(target));
     }
   }
@@ -48,6 +49,7 @@ void FetchSession::put(FetchTarget target) {
   kept.leader_epoch = target.leader_epoch;
   kept.last_fetched_epoch = target.last_fetched_epoch;
   kept.bytes_max = target.bytes_max;
+  kept.known_high_watermark = target.known_high_watermark;
 }
 
 void FetchSession::forget(const FetchKey& key) {

@@ -32,6 +32,8 @@ struct FetchTarget {
   std::int32_t leader_epoch = -1;
   std::int32_t last_fetched_epoch = -1;
   std::int32_t bytes_max = 0;
+  // A follower's (v18, KIP-1166); the largest value from those that do not say.
+  std::int64_t known_high_watermark = INT64_MAX;
 
   bool told = false;  // has ever been in an answer of this session
   std::int64_t told_high_watermark = -1;

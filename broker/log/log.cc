@@ -73,6 +73,12 @@ void Log::assign_epoch(base::LeaderEpoch leader_epoch, base::Offset start) {
   epochs_unsaved_from_ = std::min(epochs_unsaved_from_.value_or(start), start);
 }
 
+void Log::drop_empty_epochs() {
+  if (!epochs_.truncate_end(end_)) return;
+  ++epochs_version_;
+  epochs_unsaved_from_ = std::min(epochs_unsaved_from_.value_or(end_), end_);
+}
+
 io::IoResult<std::vector<AbortedTxn>> Log::aborted_transactions(base::Offset from,
                                                                 base::Offset to) {
   std::vector<AbortedTxn> result;

@@ -187,6 +187,7 @@ class Log {
   // The log starts at `offset` from now on (DeleteRecords, retention, a follower's leader); never
   // moves back. ERANGE: above end_offset().
   io::IoResult<void> advance_start(base::Offset offset);
+  base::Offset durable_start() const { return durable_start_; }
   // The start up to `offset` has been made durable (log-start-offset-checkpoint).
   void mark_start_durable(base::Offset offset);
   // Takes segments wholly below the durable start out of the log and says which files to remove.
@@ -202,6 +203,8 @@ class Log {
   const EpochCache& epochs() const { return epochs_; }
   // The owner became leader in `leader_epoch`, or learnt of an epoch: it starts at the log's end.
   void assign_epoch(base::LeaderEpoch leader_epoch, base::Offset start);
+  // The owner follows from now on: epochs without a record here are not the leader's.
+  void drop_empty_epochs();
   std::optional<EpochStart> end_offset_for_epoch(base::LeaderEpoch asked) const {
     return epochs_.end_offset_for(asked, end_);
   }

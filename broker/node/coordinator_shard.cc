@@ -287,6 +287,7 @@ void CoordinatorShard::append_pending() {
   for (std::size_t i = 0; i < appends.size(); ++i) {
     bytes.push_back(encode_batch(appends[i]));
     batches[i].batch = bytes.back();
+    batches[i].acks_all = true;
     all.push_back(&batches[i]);
   }
   partition_->append(all, node_.clock.wall_ms(), AppendOrigin::kCoordinator);
@@ -306,11 +307,15 @@ void CoordinatorShard::append_pending() {
 void CoordinatorShard::on_partition_event(std::uint64_t about, ErrorCode error) {
   if (about >> kNumberBits != incarnation_ || state_ == State::kStopped) return;
   const group::AppendNumber number{about & ((std::uint64_t{1} << kNumberBits) - 1)};
-  if (is_end_of_leadership(error)) return end();
   if (number == kLoading) {
-    // A log that takes no more writes still has what was durable.
-    if (state_ == State::kLoading) read_log();
-  } else if (error != ErrorCode::kNone) {
+    if (state_ != State::kLoading) return;
+    // A log that takes no more writes still has what was durable. Everything else passes, or ends
+    // the shard: what is there now may not be all that was committed.
+    const bool goes_on = error == ErrorCode::kNone || error == ErrorCode::kKafkaStorageError;
+    return goes_on ? read_log() : retry_load(std::string(wire::name(error)));
+  }
+  if (is_end_of_leadership(error)) return end();
+  if (error != ErrorCode::kNone) {
     fail(error);
   } else {
     on_committed(number);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "broker/node/isr_change_sink.h"
 #include "common/base/check.h"
 
 namespace broker {
@@ -12,7 +13,7 @@ using wire::ErrorCode;
 struct Hosting::Opening {
   PartitionName name;
   base::Uuid topic_id;
-  base::LeaderEpoch leader_epoch;
+  PartitionRole role;
   std::shared_ptr<const config::TopicConfig> config;
   std::shared_ptr<Partition> opened;  // null when it failed
   std::string error;
@@ -20,8 +21,9 @@ struct Hosting::Opening {
 
 struct Hosting::Round {
   Change change;
-  std::vector<std::shared_ptr<Partition>> gone;
-  std::size_t removing = 0;  // still at work; home
+  std::vector<std::shared_ptr<Partition>> gone;   // of deleted topics
+  std::vector<std::shared_ptr<Partition>> moved;  // to other brokers
+  std::size_t removing = 0;                       // still at work; home
   std::vector<Opening> openings;
   std::atomic<std::size_t> next{0};
   std::size_t openers = 0;  // still at work; home
@@ -33,23 +35,6 @@ struct Hosting::Shared {
   std::atomic<std::uint64_t> recovered_bytes{0};
   std::atomic<bool> ready{false};
 };
-
-LogConfig log_config(const config::TopicConfig& config) {
-  LogConfig out;
-  out.segment_bytes = static_cast<std::uint64_t>(config.segment_bytes);
-  out.segment_ms = config.segment_ms;
-  out.segment_jitter_ms = config.segment_jitter_ms;
-  out.segment_index_bytes = static_cast<std::uint32_t>(config.segment_index_bytes);
-  out.index_interval_bytes = static_cast<std::uint32_t>(config.index_interval_bytes);
-  out.retention_ms = config.retention_ms;
-  out.retention_bytes = config.retention_bytes;
-  out.file_delete_delay_ms = config.file_delete_delay_ms;
-  out.max_compaction_lag_ms = config.max_compaction_lag_ms;
-  out.producer_id_expiration_ms = config.producer_id_expiration_ms;
-  out.deletes = config.deletes;
-  out.compacted = config.compacts;
-  return out;
-}
 
 Hosting::Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& flusher,
                  io::Executor& home, base::Random random, Chores chores)
@@ -94,43 +79,73 @@ void Hosting::begin_next() {
 }
 
 void Hosting::plan(Round& round) {
+  apply_live(round.change);
   const auto table = node_.partitions->snapshot();
   for (const auto& [id, topic] : round.change.delta.topics) {
-    if (topic.after == nullptr) continue;
-    const TopicPartitions* here = table->find(id);
-    const auto config = resolve(*round.change.image, *topic.after);
-    for (std::size_t i = 0; i < topic.after->partitions.size(); ++i) {
-      const meta::Partition& partition = topic.after->partitions[i];
-      if (std::ranges::find(partition.replicas, node_.broker_id) == partition.replicas.end()) {
-        continue;
-      }
-      if (here != nullptr && i < here->partitions.size() && here->partitions[i] != nullptr) {
-        continue;
-      }
-      round.openings.push_back({.name = {topic.after->name, static_cast<std::int32_t>(i)},
-                                .topic_id = id,
-                                .leader_epoch = partition.leader_epoch,
-                                .config = config});
+    if (topic.after != nullptr) {
+      plan_topic(round, topic);
+      continue;
     }
-  }
-  shared_->to_open += round.openings.size();
-  for (const auto& [id, topic] : round.change.delta.topics) {
-    const TopicPartitions* here = topic.after == nullptr ? table->find(id) : nullptr;
+    const TopicPartitions* here = table->find(id);
     if (here == nullptr) continue;
     for (const auto& partition : here->partitions) {
       if (partition != nullptr) round.gone.push_back(partition);
     }
   }
+  shared_->to_open += round.openings.size();
+}
+
+void Hosting::plan_topic(Round& round, const meta::TopicDelta& topic) {
+  const auto table = node_.partitions->snapshot();
+  const TopicPartitions* here = table->find(topic.after->id);
+  const auto config = resolve(*round.change.image, *topic.after);
+  for (std::size_t i = 0; i < topic.after->partitions.size(); ++i) {
+    const meta::Partition& state = topic.after->partitions[i];
+    const bool is_open = here != nullptr && i < here->partitions.size() && here->partitions[i];
+    const bool is_ours = std::ranges::find(state.replicas, node_.broker_id) != state.replicas.end();
+    if (!is_ours) {
+      if (is_open) round.moved.push_back(here->partitions[i]);
+      continue;
+    }
+    PartitionRole role{.leader = state.leader,
+                       .set = {.leader_epoch = state.leader_epoch,
+                               .partition_epoch = state.partition_epoch,
+                               .replicas = state.replicas,
+                               .isr = state.isr},
+                       .live = live_};
+    if (is_open) {
+      here->partitions[i]->become(std::move(role), home_.now());
+      continue;
+    }
+    round.openings.push_back({.name = {topic.after->name, static_cast<std::int32_t>(i)},
+                              .topic_id = topic.after->id,
+                              .role = std::move(role),
+                              .config = config});
+  }
+}
+
+// Before any role of the same change: who may join an ISR now.
+void Hosting::apply_live(const Change& change) {
+  if (live_ != nullptr && change.delta.brokers.empty() && !change.delta.from_snapshot) return;
+  auto live = std::make_shared<LiveBrokers>();
+  for (const auto& [id, broker] : change.image->brokers()) {
+    if (broker->live()) live->emplace(id, broker->epoch);
+  }
+  if (live_ != nullptr && *live == *live_) return;
+  live_ = std::move(live);
+  for (const auto& partition : all_partitions()) partition->set_live(live_);
 }
 
 // What is gone leaves the disk before anything of the same name is made.
 void Hosting::remove_gone(std::shared_ptr<Round> round) {
-  if (round->gone.empty()) return open_all(std::move(round));
-  round->removing = round->gone.size();
-  for (const auto& partition : round->gone) {
-    partition->close(ErrorCode::kUnknownTopicOrPartition);
+  round->removing = round->gone.size() + round->moved.size();
+  if (round->removing == 0) return open_all(std::move(round));
+  const auto remove = [&](const std::shared_ptr<Partition>& partition, ErrorCode why) {
+    partition->close(why);
     partition->when_quiet(home_, [this, partition, round] { remove_one(partition, round); });
-  }
+  };
+  for (const auto& each : round->gone) remove(each, ErrorCode::kUnknownTopicOrPartition);
+  for (const auto& each : round->moved) remove(each, ErrorCode::kNotLeaderOrFollower);
 }
 
 void Hosting::remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<Round> round) {
@@ -227,10 +242,25 @@ void Hosting::open_one(Opening& opening) {
     }
     log = std::move(*made);
   }
+  const auto known = directory_.high_watermark_of(opening.name);
   opening.opened = std::make_shared<Partition>(
       Partition::Identity{opening.name.topic, opening.topic_id, opening.name.partition},
-      std::move(log), opening.config, opening.leader_epoch, flusher_);
+      std::move(log), opening.config, replica_services(), known.value_or(base::Offset(0)));
   ++shared_->open;
+}
+
+ReplicaServices Hosting::replica_services() {
+  return {.self = node_.broker_id,
+          .flusher = flusher_,
+          .directory = &directory_,
+          .clock = &node_.clock,
+          .diag = &node_.diag,
+          .lag_max = std::chrono::milliseconds(node_.config.replica_lag_time_max_ms),
+          .isr_change_wanted = [&node = node_](std::shared_ptr<Partition> partition) {
+            if (node.isr_changes != nullptr) {
+              node.isr_changes->isr_change_wanted(std::move(partition));
+            }
+          }};
 }
 
 void Hosting::publish(std::shared_ptr<Round> round) {
@@ -257,12 +287,17 @@ void Hosting::publish(std::shared_ptr<Round> round) {
     next->partitions.resize(topic.after->partitions.size());
     changed.emplace(id, std::move(next));
   }
+  for (const auto& moved : round->moved) {
+    auto& partitions = changed.at(moved->topic_id())->partitions;
+    partitions[static_cast<std::size_t>(moved->index())] = nullptr;
+  }
   for (auto& opening : round->openings) {
     if (opening.opened == nullptr) {
       node_.diag.error("log", "a partition cannot be served",
                        {{"partition", opening.name.to_string()}, {"error", opening.error}});
       continue;
     }
+    opening.opened->become(std::move(opening.role), home_.now());
     changed.at(opening.topic_id)->partitions[static_cast<std::size_t>(opening.name.partition)] =
         opening.opened;
   }
@@ -277,34 +312,6 @@ void Hosting::publish(std::shared_ptr<Round> round) {
   wake_waiters();
   working_ = false;
   begin_next();
-}
-
-std::shared_ptr<const config::TopicConfig> Hosting::resolve(const meta::Image& image,
-                                                            const meta::Topic& topic) const {
-  const config::BrokerLayers layers{.broker = &image.broker_configs(node_.broker_id),
-                                    .cluster = &image.cluster_configs(),
-                                    .given = &node_.config.given};
-  return std::make_shared<const config::TopicConfig>(
-      config::TopicConfig::resolve(topic.configs, layers));
-}
-
-void Hosting::apply_configs(const Change& change) {
-  const auto table = node_.partitions->snapshot();
-  const auto apply = [&](const meta::Topic& topic) {
-    const TopicPartitions* here = table->find(topic.id);
-    if (here == nullptr) return;
-    const auto config = resolve(*change.image, topic);
-    for (const auto& partition : here->partitions) {
-      if (partition != nullptr) partition->set_config(config, log_config(*config));
-    }
-  };
-  if (!change.delta.broker_configs.empty()) {
-    for (const auto& [name, topic] : change.image->topics()) apply(*topic);
-    return;
-  }
-  for (const auto& [id, topic] : change.delta.topics) {
-    if (topic.after != nullptr && topic.configs_changed) apply(*topic.after);
-  }
 }
 
 // ---- waiting for the metadata
@@ -348,7 +355,7 @@ void Hosting::stop(std::move_only_function<void()> done) {
           const auto end = partition->bounds();
           directory_.note_recovery_point(partition->name(), end.end);
           directory_.note_start(partition->name(), end.start);
-          directory_.note_high_watermark(partition->name(), end.end);
+          directory_.note_high_watermark(partition->name(), end.visible);
         }
         if (!clean) return;
         if (auto closed = directory_.close_clean(base::BrokerEpoch(-1)); !closed) {

@@ -1,8 +1,10 @@
-// Which partitions this broker holds, made to follow the metadata: opens, creates and deletes
-// logs, applies configs, and does the chores of logs (retention, checkpoints, idle files). Lives on
-// one executor (the home); what blocks runs elsewhere. The table it keeps is read by all.
+// Which partitions this broker holds, led or followed, made to follow the metadata: opens, creates
+// and deletes logs, gives roles, applies configs, and does the chores of logs (retention,
+// checkpoints, idle files). Lives on one executor (the home); what blocks runs elsewhere. The table
+// it keeps is read by all.
 //
-//   image change -> queue -> delete, then open or create, off the home -> new table -> waiters
+//   image change -> queue -> roles of what is open -> delete, then open or create, off the home
+//                -> new table, roles of what was opened -> waiters
 //
 // A directory whose topic id differs from the metadata's is set aside as "<name>.<id>-stray": data
 // is never thrown away on a doubt.
@@ -78,6 +80,9 @@ class Hosting {
 
   void begin_next();
   void plan(Round& round);
+  void plan_topic(Round& round, const meta::TopicDelta& topic);
+  void apply_live(const Change& change);
+  ReplicaServices replica_services();
   void remove_gone(std::shared_ptr<Round> round);
   void remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<Round> round);
   void open_all(std::shared_ptr<Round> round);
@@ -111,6 +116,7 @@ class Hosting {
   base::Random random_;
   const Chores chores_;
   std::deque<Change> queue_;
+  std::shared_ptr<const LiveBrokers> live_;  // as of the last change that was begun
   bool working_ = false;
   base::Offset applied_{-1};
   struct Waiter {

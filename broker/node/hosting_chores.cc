@@ -40,12 +40,13 @@ void Hosting::write_checkpoints() {
       [this] {
         const base::WallMs now = node_.clock.wall_ms();
         for (const auto& partition : all_partitions()) {
-          const auto point = partition->with_log([&](Log& log) {
+          const base::Offset visible = partition->bounds().visible;
+          // Noted under the lock: a cut that comes after it notes less.
+          partition->with_log([&](Log& log) {
             log.producers().expire(now);
-            return log.recovery_point();
+            directory_.note_recovery_point(partition->name(), log.recovery_point());
+            directory_.note_high_watermark(partition->name(), std::min(visible, log.end_offset()));
           });
-          directory_.note_recovery_point(partition->name(), point);
-          directory_.note_high_watermark(partition->name(), partition->bounds().visible);
         }
         directory_.files().close_idle();
         auto written = directory_.write_recovery_points();
@@ -68,13 +69,15 @@ void Hosting::advance_all(std::vector<Advance>& advances) {
   for (Advance& advance : advances) {
     const base::Offset visible = advance.partition->bounds().visible;
     advance.partition->with_log([&](Log& log) {
-      const base::Offset to = advance.to ? *advance.to : log.retention_start(now, visible);
+      // A follower's start may have moved with its leader's already.
+      const base::Offset to = std::max(advance.to ? *advance.to : log.retention_start(now, visible),
+                                       log.start_offset());
       advance.start = log.start_offset();
       if (advance.to && to > visible) {
         advance.error = ErrorCode::kOffsetOutOfRange;
         return;
       }
-      if (to <= advance.start) return;
+      if (to <= log.durable_start()) return;
       advance.start = to;
       moves = true;
       // Another one may be on its way to a later start.

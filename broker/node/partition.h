@@ -12,9 +12,13 @@
 // A follower's fetch offset is its acknowledgement. docs/replication.md, docs/architecture.md.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -117,6 +121,7 @@ struct ReplicaServices {
 // Where a follower goes on.
 struct FollowState {
   bool following = false;
+  bool repairing = false;  // repair() is at work: what follows but the leader is not known
   base::BrokerId leader{-1};
   base::LeaderEpoch leader_epoch;
   // The end of what this replica holds: durably under moldau.durability=fsync. Behind `end`, it
@@ -195,12 +200,13 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   // leader epoch; at once (returning true, without a call) when it already is visible.
   bool await_visible(base::Offset from, bool read_committed, io::Executor& home,
                      std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
-  // Tells `listener` once when more than `from` is written (for a follower's fetch); otherwise as
-  // await_visible().
-  bool await_written(base::Offset from, io::Executor& home,
+  // Tells `listener` once when more than `from` is written, or the high watermark is beyond
+  // `watermark` (for a follower's fetch); otherwise as await_visible().
+  bool await_written(base::Offset from, base::Offset watermark, io::Executor& home,
                      std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
-  // Tells `listener` once everything below `end` is durable here (for the follower's next fetch,
-  // in any role); at once (returning true) when it is. An error: it never will be.
+  // Tells `listener` once everything below `end` is held here as the topic's durability asks
+  // (for a follower's next fetch; in any role), at once (returning true, without a call) when it
+  // already is. An error: it never will be.
   bool await_flushed(base::Offset end, io::Executor& home,
                      std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
   // Forgets every wait of `listener`. A call that is under way may still come.
@@ -245,7 +251,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
     std::uint64_t size_bytes = 0;
     bool is_leader = false;
     base::BrokerId leader{-1};
-    base::Offset epoch_start{0};  // of this leadership: its records begin here
+    base::Offset epoch_start{0};       // of this leadership: its records begin here
+    base::Offset leader_watermark{0};  // as the leader told it last; 0 when leading
   };
   Bounds bounds();
   std::shared_ptr<const config::TopicConfig> config();
@@ -255,7 +262,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   // the log is being cut: on a reactor only for a partition that leads.
   template <class Use>
   auto with_log(Use use) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    cut_ended_.wait(lock, [&] { return !cutting_; });
     return use(*log_);
   }
 
@@ -274,40 +282,78 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   void flushed(const FlushBatch& batch, const io::IoResult<void>& result) override;
 
  private:
+  enum class Wanted : std::uint8_t { kCommitted, kVisible, kStable, kWritten, kDurable };
   struct Waiter {
+    Wanted wanted;
     base::Offset offset;
-    bool read_committed;
     io::Executor* home;
     std::shared_ptr<PartitionListener> listener;
     std::uint64_t tag;
+    wire::ErrorCode error = wire::ErrorCode::kNone;  // to be told
+    base::Offset watermark{INT64_MAX};               // of kWritten
   };
   // Those to be told, once the lock is released.
   using Woken = std::vector<Waiter>;
+  // What is to be cut: everything, to go on at `to`; or what stands at or above `to`.
+  struct Cut {
+    base::Offset to{0};
+    bool fully = false;
+  };
 
   wire::ErrorCode refusal_locked() const;
+  base::Offset own_locked() const;
   base::Offset visible_locked() const;
   base::Offset stable_locked() const;
+  Bounds bounds_locked() const;
   void write_locked(std::span<BatchAppend* const> batches, base::WallMs now);
   bool admit_locked(BatchAppend& append, AppendOrigin origin);
   bool admit_transaction_locked(const record::BatchView& batch, BatchAppend& append,
                                 AppendOrigin origin);
   void after_write_locked(std::uint64_t bytes, bool rolled);
+  void sync_for_waiter_locked();
+  wire::ErrorCode check_reader_locked(const ReadRequest& request, ReadAnswer& answer) const;
+  wire::ErrorCode note_progress_locked(const ReadRequest& request);
+  void read_locked(const ReadRequest& request, ReadAnswer& answer);
+  bool await_more(Waiter waiter);
+  bool has_reached_locked(const Waiter& waiter) const;
+  // The log or the replication moved: the high watermark follows, and who waited for it is taken.
+  Woken settle_locked();
   Woken take_ready_locked();
-  static void tell(Woken woken, wire::ErrorCode error);
+  void take_locked(Woken& woken, wire::ErrorCode error, bool (*which)(const Waiter&));
+  static void tell(Woken woken);
+
+  void become_locked(const PartitionRole& role, base::Instant now, Woken& woken);
+  void want_isr_change();
+  bool follows_locked(base::LeaderEpoch leader_epoch) const;
+  std::expected<Cut, std::string> plan_cut_locked(const LeaderAnswer& answer) const;
+  Followed cut_log(const LeaderAnswer& answer);
+  io::IoResult<void> carry_out(const Cut& cut);
+  void work_ended_locked();
 
   const Identity identity_;
+  const ReplicaServices services_;
   Flusher& flusher_;
   std::mutex mutex_;
-  std::unique_ptr<Log> log_;
+  std::unique_ptr<Log> log_;  // while `cutting_`: only of who cuts it
   TxnGuards guards_;
   std::shared_ptr<const config::TopicConfig> config_;
-  base::LeaderEpoch leader_epoch_;
+  base::LeaderEpoch leader_epoch_{-1};
+  base::BrokerId leader_{-1};
+  std::optional<Leadership> leading_;  // set while this replica leads
+  base::Offset high_watermark_;        // as known while it does not
+  base::Offset leader_watermark_{0};   // not cut to what we hold
   wire::ErrorCode closed_ = wire::ErrorCode::kNone;
-  std::uint32_t flushes_under_way_ = 0;
+  std::uint32_t works_under_way_ = 0;  // flushes and cuts
   io::Executor* quiet_home_ = nullptr;
   io::Executor::Work on_quiet_;
-  std::deque<Waiter> commit_waiters_;    // by offset, rising
-  std::vector<Waiter> visible_waiters_;  // want more than `offset` to be visible
+  std::deque<Waiter> commit_waiters_;  // by offset, rising
+  std::vector<Waiter> waiters_;        // all others
+
+  bool cutting_ = false;
+  std::condition_variable cut_ended_;
+  Bounds bounds_before_cut_;
+  std::optional<LogConfig> config_after_cut_;
+  std::optional<std::pair<PartitionRole, base::Instant>> role_after_cut_;
 };
 
 }  // namespace broker

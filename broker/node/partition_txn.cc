@@ -21,7 +21,7 @@ std::optional<TxnGuard> Partition::begin_verification(base::ProducerId producer_
                                                       base::ProducerEpoch epoch) {
   std::lock_guard lock(mutex_);
   // While one request asks, those behind it keep their place by asking too.
-  if (is_open(log_->producers(), producer_id, epoch) && !guards_.is_held(producer_id)) {
+  if (leading_ && is_open(log_->producers(), producer_id, epoch) && !guards_.is_held(producer_id)) {
     return std::nullopt;
   }
   return guards_.take(producer_id);
@@ -40,6 +40,9 @@ bool Partition::is_verified(base::ProducerId producer_id, TxnGuard guard) {
 ProducerVerdict Partition::check_marker(base::ProducerId producer_id, base::ProducerEpoch epoch,
                                         std::int32_t coordinator_epoch, int transaction_version) {
   std::lock_guard lock(mutex_);
+  if (const ErrorCode error = refusal_locked(); error != ErrorCode::kNone) {
+    return {.kind = ProducerVerdict::Kind::kRefused, .error = error};
+  }
   auto verdict =
       log_->producers().check_marker(producer_id, epoch, coordinator_epoch, transaction_version);
   if (verdict.kind != ProducerVerdict::Kind::kRefused) guards_.break_all(producer_id);

@@ -37,6 +37,8 @@ class TxnGuards {
   }
   // A marker was written.
   void break_all(base::ProducerId producer_id) { held_.erase(producer_id); }
+  // The partition was led by another one meanwhile: its markers did not come by here.
+  void break_everything() { held_.clear(); }
 
  private:
   struct Held {
