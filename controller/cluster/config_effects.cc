@@ -1,5 +1,6 @@
 #include "controller/cluster/config_effects.h"
 
+#include "common/base/mutant.h"
 #include "controller/cluster/partition_change.h"
 
 namespace controller::cluster {
@@ -7,7 +8,7 @@ namespace {
 
 void follow(const meta::Topic& topic, const TopicRules& before, const TopicRules& after,
             const Roster& roster, std::vector<proto::Record>& out) {
-  const bool other_min = before.min_isr != after.min_isr;
+  const bool other_min = before.min_isr != after.min_isr && !MUTANT("keep-elr-over-config");
   const bool elects = after.unclean && !before.unclean;
   if (!other_min && !elects) return;
   std::int32_t index = -1;

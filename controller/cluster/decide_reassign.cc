@@ -1,5 +1,6 @@
 // Reassignments of replicas (KIP-455, KIP-860): begin, change, cancel, list. They are completed by
 // the leader's change of its ISR.
+#include <algorithm>
 #include <set>
 
 #include "controller/cluster/movement.h"
@@ -38,21 +39,26 @@ Verdict<void> check_target(const Replicas& target, const meta::Partition& partit
   return {};
 }
 
-Verdict<void> cancel(PartitionChange& change, const TopicRules& rules) {
+Verdict<void> cancel(PartitionChange& change, const TopicRules& rules, const Roster& roster) {
   const meta::Partition& before = change.before();
   if (!is_moving(before)) {
     return refuse(ErrorCode::kNoReassignmentInProgress,
                   "No partition reassignment is in progress.");
   }
   change.replicas = without(before.replicas, before.adding);
+  change.elr = without(before.elr, before.adding);
   const Replicas isr = without(before.isr, before.adding);
   if (isr.empty() && !rules.unclean) {
     return refuse(ErrorCode::kInvalidReplicaAssignment,
                   "Unable to revert partition assignment: none of the replicas to go back to is in "
                   "sync.");
   }
-  change.isr = isr.empty() ? Replicas{change.replicas.front()} : isr;
-  change.elr = without(before.elr, before.adding);
+  change.isr = isr;
+  if (isr.empty()) {
+    const Replicas& pool = change.elr.empty() ? change.replicas : change.elr;
+    auto live = std::ranges::find_if(pool, [&](auto id) { return roster.live(id); });
+    change.isr = {live == pool.end() ? pool.front() : *live};
+  }
   change.adding.clear();
   change.removing.clear();
   return {};
@@ -68,15 +74,16 @@ Verdict<void> alter(const std::string& name, const Asked& asked, bool same_facto
   }
   const meta::Topic& topic = *image.topic(name);
   const TopicRules rules = TopicRules::of(topic.configs, image, settings);
+  const Roster roster(image);
   PartitionChange change(topic, asked.partition());
   if (asked.has_replicas()) {
     const Replicas target = to_replicas(asked.replicas());
     if (auto good = check_target(target, *partition, same_factor, image); !good) return good;
     reassign(change, target);
-  } else if (auto good = cancel(change, rules); !good) {
+  } else if (auto good = cancel(change, rules, roster); !good) {
     return good;
   }
-  if (auto record = change.decide(Roster(image), rules)) out.push_back(std::move(*record));
+  if (auto record = change.decide(roster, rules)) out.push_back(std::move(*record));
   return {};
 }
 

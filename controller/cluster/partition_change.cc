@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 #include "common/meta/apply.h"
 
 namespace controller::cluster {
@@ -95,7 +96,7 @@ PartitionChange::PartitionChange(const meta::Topic& topic, std::int32_t index)
 std::optional<proto::Record> PartitionChange::decide(const Roster& roster,
                                                      const TopicRules& rules) {
   CHECK(!isr.empty());
-  if (lost_tail) forget_tail(roster);
+  if (lost_tail && !MUTANT("isr-keeps-unclean-member")) forget_tail(roster);
   complete_reassignment();
   elect(roster, rules);
   keep_elr(rules);
