@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <set>
 
+#include "broker/log/failed_sync.h"
 #include "broker/log/full_disk.h"
 #include "broker/log/partition_metadata.h"
 #include "broker/log/text_lines.h"
@@ -71,7 +72,10 @@ LogDirectory::LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, O
       files_(disk, options.open_files_max),
       recovery_points_(disk, path_ + "/recovery-point-offset-checkpoint"),
       starts_(disk, path_ + "/log-start-offset-checkpoint"),
-      high_watermarks_(disk, path_ + "/replication-offset-checkpoint") {}
+      high_watermarks_(disk, path_ + "/replication-offset-checkpoint") {
+  // Blocks whoever saw the failure; nothing else will be written here.
+  health_.on_failure([this](const io::IoError&) { mark_failed_sync(disk_, path_); });
+}
 
 LogDirectory::~LogDirectory() = default;
 
@@ -127,7 +131,11 @@ io::IoResult<void> LogDirectory::load_identity(const std::string& cluster_id,
 io::IoResult<void> LogDirectory::take_clean_marker() {
   const std::string path = path_ + std::string(kCleanMarker);
   was_clean_ = disk_.exists(path);
-  if (!was_clean_) return disk_.sync_filesystem(path_);
+  if (!was_clean_) {
+    auto synced = disk_.sync_filesystem(path_);
+    if (!synced) mark_failed_sync(disk_, path_);
+    return synced;
+  }
   if (auto removed = disk_.remove(path); !removed) return removed;
   return disk_.sync_directory(path_);
 }
@@ -136,7 +144,12 @@ io::IoResult<void> LogDirectory::load_checkpoints() {
   for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
     if (auto loaded = checkpoint->load(); !loaded) return loaded;
   }
-  return {};
+  if (!has_failed_sync_mark(disk_, path_)) return {};
+  diag_.warn("log", "a sync failed before: what may not be on the medium is written again",
+             {{"directory", path_}});
+  return mend_failed_sync(disk_, path_, [this](const PartitionName& name) {
+    return recovery_points_.get(name).value_or(base::Offset(0));
+  });
 }
 
 io::IoResult<void> LogDirectory::remove_leftovers() {
@@ -199,7 +212,24 @@ io::IoResult<Log::Opened> LogDirectory::open_partition(const PartitionName& name
                         .now = now,
                         .synced = true,
                         .tolerate_loss = tolerate_loss};
-  return Log::open(services(), partition_path(name), config, hints);
+  auto opened = Log::open(services(), partition_path(name), config, hints);
+  if (!opened) note_failure(opened.error());
+  return opened;
+}
+
+// What the medium refuses ends the service of all of it; what passes, or is of one log, does not.
+void LogDirectory::note_failure(const io::IoError& error) {
+  switch (error.code) {
+    case EBADMSG:  // a damaged log
+    case ENOENT:
+    case EEXIST:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return;
+    default:
+      if (!is_full_disk(error)) health_.fail(error);
+  }
 }
 
 io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const PartitionName& name,
@@ -213,23 +243,31 @@ io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const Partitio
     if (!has) return std::unexpected(has.error());
     if (*has) return io::io_failure(EEXIST, path + ": the partition exists");
     // What a crash left of its creation.
-    if (auto removed = disk_.remove_all(path); !removed) return std::unexpected(removed.error());
+    if (auto removed = disk_.remove_all(path); !removed) {
+      note_failure(removed.error());
+      return std::unexpected(removed.error());
+    }
   }
   for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
     checkpoint->erase(name);
     if (!checkpoint->on_disk(name)) continue;
     if (auto wrote = write_checkpoint(*checkpoint); !wrote) return std::unexpected(wrote.error());
   }
-  if (auto made = disk_.make_directories(path); !made) return std::unexpected(made.error());
-  const std::string metadata = path + "/partition.metadata";
-  auto wrote = disk_.replace_file(metadata, encode_partition_metadata(topic_id));
+  auto wrote = disk_.make_directories(path);
+  if (wrote) {
+    wrote = disk_.replace_file(path + "/partition.metadata", encode_partition_metadata(topic_id));
+  }
   if (wrote) wrote = disk_.sync_directory(path_);
   if (!wrote) {
+    note_failure(wrote.error());
     (void)disk_.remove_all(path);
     return std::unexpected(wrote.error());
   }
   auto opened = Log::open(services(), path, config, {.clean_shutdown = true, .now = now});
-  if (!opened) return std::unexpected(opened.error());
+  if (!opened) {
+    note_failure(opened.error());
+    return std::unexpected(opened.error());
+  }
   return std::move(opened->log);
 }
 

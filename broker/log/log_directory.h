@@ -45,8 +45,9 @@ class LogDirectory {
 
   // Makes and locks the directory, checks that it belongs to `want` (writing meta.properties with a
   // new directory id from `random` when there is none), takes note of the clean-shutdown marker and
-  // removes it, removes leftovers of deletes. Errors: EWOULDBLOCK held by another process, EINVAL
-  // belongs to another node or cluster, EBADMSG malformed.
+  // removes it, mends what a failed sync left (failed_sync.h), removes leftovers of deletes.
+  // Errors: EWOULDBLOCK held by another process, EINVAL belongs to another node or cluster, EBADMSG
+  // malformed.
   static io::IoResult<std::unique_ptr<LogDirectory>> open(io::Disk& disk, std::string path,
                                                           const std::string& cluster_id,
                                                           base::BrokerId node_id,
@@ -105,6 +106,7 @@ class LogDirectory {
   io::IoResult<void> load_checkpoints();
   io::IoResult<void> remove_leftovers();
   io::IoResult<void> write_checkpoint(OffsetCheckpoint& checkpoint);
+  void note_failure(const io::IoError& error);
   io::IoResult<bool> has_segments(const std::string& partition_path) const;
 
   io::Disk& disk_;

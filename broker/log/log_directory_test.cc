@@ -64,6 +64,56 @@ TEST_F(LogDirectoryTest, ReadsKafkasIdentity) {
   }
 }
 
+// Goal: what a failed sync left in memory only is on the medium before anybody relies on it,
+// although power was not lost in between. Method: fail the sync of an append, open again as a new
+// process does, append and flush behind it, lose power, and look for all of it. Seeds, as a crash
+// draws.
+TEST_F(LogDirectoryTest, FailedSyncIsMendedByTheNextProcess) {
+  open();
+  auto log = *directory->create_partition(kName, kTopicId, {}, 0);
+  append(*log);
+  FlushBatch batch = log->take_unflushed();
+  disk.faults.fail_sync = disk.syncs();
+  const auto failed = batch.sync(disk);
+  ASSERT_FALSE(failed);
+  directory->health().fail(failed.error());
+  log.reset();
+  directory.reset();
+  disk.kill_process();
+
+  open();
+  auto opened = directory->open_partition(kName, {}, 0);
+  ASSERT_TRUE(opened);
+  log = std::move(opened->log);
+  ASSERT_EQ(log->end_offset(), base::Offset(1));
+  append(*log);
+  batch = log->take_unflushed();
+  ASSERT_TRUE(batch.sync(disk));
+  log->mark_flushed(batch);
+  ASSERT_EQ(log->durable_end(), base::Offset(2));
+  log.reset();
+  directory.reset();
+  disk.crash();
+
+  open();
+  opened = directory->open_partition(kName, {}, 0);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->log->end_offset(), base::Offset(2));
+}
+
+// Goal: a disk that refuses to make a partition ends the service of the directory, a full one does
+// not. Method: both.
+TEST_F(LogDirectoryTest, OnlyAFullDiskMayRefuseToCreate) {
+  open();
+  disk.faults.capacity_bytes = 0;
+  EXPECT_EQ(directory->create_partition(kName, kTopicId, {}, 0).error().code, ENOSPC);
+  EXPECT_FALSE(directory->failed());
+  disk.faults.capacity_bytes.reset();
+  disk.faults.fail_operation = disk.operations();
+  EXPECT_EQ(directory->create_partition(kName, kTopicId, {}, 0).error().code, EIO);
+  EXPECT_TRUE(directory->failed());
+}
+
 // Goal: the marker of a clean end is believed once. Method: two starts after one clean end.
 TEST_F(LogDirectoryTest, CleanMarkerIsTakenAway) {
   open();

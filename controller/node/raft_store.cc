@@ -165,7 +165,10 @@ io::IoResult<void> RaftStore::read_back(std::uint64_t generation, Opened& out) {
   if (out.bytes_cut > 0) {
     if (auto cut = file_->truncate(end_); !cut) return std::unexpected(cut.error());
   }
-  // What was read may stand in the page cache only: the next start must read the same.
+  // What was read may stand in the page cache only, and after a failed sync no other would bring it
+  // to the medium: it is written again, for the next start must read the same.
+  const auto frames = base::as_bytes(*content).first(end_);
+  if (auto wrote = file_->write_at(frames, 0); !wrote) return std::unexpected(wrote.error());
   if (auto synced = file_->sync_data(); !synced) return std::unexpected(synced.error());
   durable_ = end_;
   if (auto removed = remove_others(generation, scanned->header.snapshot_index); !removed) {
