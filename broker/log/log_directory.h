@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/log/file_cache.h"
+#include "broker/log/full_disk.h"  // IWYU pragma: export
 #include "broker/log/log.h"
 #include "broker/log/log_config.h"
 #include "broker/log/log_health.h"

@@ -12,6 +12,8 @@ namespace {
 
 using wire::ErrorCode;
 
+constexpr std::chrono::seconds kLookAgainAfter{1};
+
 void give(io::Executor& back, GroupDone done, GroupAnswer answer) {
   if (back.here()) return done(std::move(answer));
   back.post(
@@ -50,7 +52,8 @@ GroupCoordinators::GroupCoordinators(Node& node, base::Random random)
                                         .replication_factor =
                                             node.config.offsets_topic_replication_factor,
                                         .segment_bytes = node.config.offsets_topic_segment_bytes})),
-      alive_(std::make_shared<bool>(true)) {}
+      alive_(std::make_shared<bool>(true)),
+      unopened_([this] { update(node_.image()); }) {}
 
 GroupCoordinators::~GroupCoordinators() { *alive_ = false; }
 
@@ -84,6 +87,12 @@ void GroupCoordinators::update(const meta::ImagePtr& image) {
     const meta::Partition& state = topic->partitions[i];
     if (state.leader != node_.broker_id) continue;
     auto partition = table->find(topic->id, static_cast<std::int32_t>(i));
+    if (partition == nullptr) {
+      // It could not be opened so far, as with a full disk.
+      auto& home = node_.reactors.front()->executor;
+      home.timers().set(unopened_, home.now() + kLookAgainAfter);
+      continue;
+    }
     const auto old = i < before->size() ? (*before)[i] : nullptr;
     const bool goes_on = old != nullptr && old->partition() == partition &&
                          old->leader_epoch() == state.leader_epoch;
@@ -110,6 +119,7 @@ void GroupCoordinators::update(const meta::ImagePtr& image) {
 
 void GroupCoordinators::stop() {
   *alive_ = false;
+  unopened_.cancel();
   topic_->stop();
   for (const auto& shard : *shards_.load()) {
     if (shard != nullptr) shard->stop();

@@ -18,6 +18,7 @@
 #include "broker/group/group_coordinator.h"
 #include "broker/node/node.h"
 #include "common/base/random.h"
+#include "common/base/timer_wheel.h"
 #include "common/io/executor.h"
 #include "common/meta/delta.h"
 #include "common/wire/error_code.h"
@@ -97,6 +98,7 @@ class GroupCoordinators {
   std::atomic<std::shared_ptr<const Shards>> shards_;
   std::unique_ptr<CoordinatorTopic> topic_;
   std::shared_ptr<bool> alive_;  // home; false after stop()
+  base::Timer unopened_;         // home; looks again for partitions that are not open yet
 };
 
 inline constexpr std::string_view kOffsetsTopic = "__consumer_offsets";

@@ -17,6 +17,7 @@ struct Hosting::Opening {
   std::shared_ptr<const config::TopicConfig> config;
   std::shared_ptr<Partition> opened;  // null when it failed
   std::string error;
+  bool full_disk = false;  // it failed for that: worth trying again
 };
 
 struct Hosting::Round {
@@ -46,6 +47,7 @@ Hosting::Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& f
       random_(random),
       chores_(chores),
       shared_(std::make_shared<Shared>()) {
+  reopen_timer_.on_fire([this] { reopen(); });
   directory_.health().on_failure([&diag = node.diag, path = directory.path()](const auto& error) {
     diag.error("log", "log directory is out of service until the broker is restarted",
                {{"directory", path}, {"error", error.what}});
@@ -196,6 +198,7 @@ void Hosting::open_one(Opening& opening) {
     auto opened = directory_.open_partition(opening.name, log_config(*opening.config), now);
     if (!opened) {
       opening.error = opened.error().what;
+      opening.full_disk = is_full_disk(opened.error());
       return;
     }
     const auto found = opened->log->topic_id();
@@ -238,6 +241,7 @@ void Hosting::open_one(Opening& opening) {
                                             log_config(*opening.config), now);
     if (!made) {
       opening.error = made.error().what;
+      opening.full_disk = is_full_disk(made.error());
       return;
     }
     log = std::move(*made);
@@ -295,6 +299,10 @@ void Hosting::publish(std::shared_ptr<Round> round) {
     if (opening.opened == nullptr) {
       node_.diag.error("log", "a partition cannot be served",
                        {{"partition", opening.name.to_string()}, {"error", opening.error}});
+      if (opening.full_disk) {
+        unopened_.insert(opening.topic_id);
+        --shared_->to_open;
+      }
       continue;
     }
     opening.opened->become(std::move(opening.role), home_.now());
@@ -307,7 +315,9 @@ void Hosting::publish(std::shared_ptr<Round> round) {
   }
   node_.partitions->replace(std::move(after));
   apply_configs(round->change);
-  applied_ = round->change.image->offset();
+  image_ = round->change.image;
+  applied_ = image_->offset();
+  if (!unopened_.empty()) arm(reopen_timer_, chores_.reopen_every);
   shared_->ready = true;
   wake_waiters();
   working_ = false;
@@ -337,6 +347,7 @@ void Hosting::stop(std::move_only_function<void()> done) {
   stopping_ = true;
   checkpoint_timer_.cancel();
   retention_timer_.cancel();
+  reopen_timer_.cancel();
   removals_.clear();
   wake_waiters();
   auto partitions = std::make_shared<std::vector<std::shared_ptr<Partition>>>(all_partitions());

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ class Hosting {
     std::size_t openers = 2;  // logs opened side by side
     base::Duration checkpoint_every = std::chrono::seconds(5);
     base::Duration retention_every = std::chrono::minutes(5);
+    base::Duration reopen_every = std::chrono::seconds(1);  // what a full disk kept from opening
   };
   Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& flusher, io::Executor& home,
           base::Random random, Chores chores);
@@ -88,6 +90,7 @@ class Hosting {
   void open_all(std::shared_ptr<Round> round);
   void open_one(Opening& opening);  // worker thread
   void publish(std::shared_ptr<Round> round);
+  void reopen();
   void apply_configs(const Change& change);
   void remove_later(Removal removal, std::int64_t delay_ms);
   void wake_waiters();
@@ -126,6 +129,9 @@ class Hosting {
   std::multimap<base::Offset, Waiter> waiters_;
   base::Timer checkpoint_timer_;
   base::Timer retention_timer_;
+  base::Timer reopen_timer_;
+  std::set<base::Uuid> unopened_;  // topics with partitions that a full disk kept from opening
+  meta::ImagePtr image_;           // as applied
   bool checkpointing_ = false;
   bool stopping_ = false;
   std::map<std::uint64_t, std::unique_ptr<base::Timer>> removals_;

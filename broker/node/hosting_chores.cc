@@ -33,6 +33,18 @@ std::vector<std::shared_ptr<Partition>> Hosting::all_partitions() const {
   return all;
 }
 
+// Once more as if their topics had just been made.
+void Hosting::reopen() {
+  if (working_ || !queue_.empty()) return arm(reopen_timer_, chores_.reopen_every);
+  Change change{.image = image_, .delta = {}};
+  for (const base::Uuid& id : unopened_) {
+    if (auto topic = image_->topic_ptr(id)) change.delta.topics[id].after = std::move(topic);
+  }
+  unopened_.clear();
+  queue_.push_back(std::move(change));
+  begin_next();
+}
+
 void Hosting::write_checkpoints() {
   if (checkpointing_) return;
   checkpointing_ = true;
