@@ -1,5 +1,9 @@
 #include "tests/sim/node/consumer.h"
 
+#include <utility>
+
+#include "common/wire/msg/find_coordinator_request.h"
+#include "common/wire/msg/find_coordinator_response.h"
 #include "common/wire/msg/list_offsets_request.h"
 #include "common/wire/msg/list_offsets_response.h"
 #include "common/wire/msg/offset_commit_request.h"
@@ -32,7 +36,19 @@ void Consumer::end_session() {
   for (auto& [partition, place] : places_) place.told = -1;
 }
 
+void Consumer::restart() {
+  resuming_ = true;
+  end_session();
+  client_.drop();
+  committer_.drop();
+}
+
 void Consumer::poll() {
+  if (resuming_) {
+    again_soon();
+    if (committer_.idle()) find_committed();
+    return;
+  }
   // Now and then it begins anew.
   if (random_.chance(1, 60)) end_session();
   wire::FetchRequest request;
@@ -61,6 +77,7 @@ void Consumer::again_soon() {
 
 void Consumer::answered(const wire::FetchResponse* response) {
   again_soon();
+  if (resuming_) return;
   if (response == nullptr) return end_session();
   switch (response->error_code) {
     case ErrorCode::kNone:
@@ -116,7 +133,7 @@ void Consumer::take(std::int32_t partition, const wire::fetch_response_parts::Pa
 
 void Consumer::commit() {
   facts_.world.after(std::chrono::milliseconds(random_.between(5, 200)), [this] { commit(); });
-  if (!committer_.idle()) return;
+  if (!committer_.idle() || resuming_) return;
   if (random_.chance(1, 3)) return find_committed();
   const std::int64_t offset = places_.at(0).position;
   facts_.commits.asked(options_.group, offset);
@@ -130,10 +147,18 @@ void Consumer::commit() {
         if (response == nullptr) return;
         const auto error = response->topics.at(0).partitions.at(0).error_code;
         facts_.world.trace("commit", wire::name(error));
+        if (error == ErrorCode::kNotCoordinator) return find_coordinator();
         if (error != ErrorCode::kNone) return;
         ++commits_;
         facts_.commits.committed(options_.group, offset);
       });
+}
+
+// The first to ask makes the topic of the coordinators.
+void Consumer::find_coordinator() {
+  wire::FindCoordinatorRequest request;
+  request.key = options_.group;
+  committer_.call<wire::FindCoordinatorResponse>(request, 3, [](const auto*) {});
 }
 
 void Consumer::find_committed() {
@@ -147,6 +172,9 @@ void Consumer::find_committed() {
         const auto& found = response->topics.at(0).partitions.at(0);
         if (found.error_code != ErrorCode::kNone) return;
         facts_.commits.fetched(options_.group, found.committed_offset, asked_at);
+        ++found_;
+        if (!std::exchange(resuming_, false)) return;
+        places_.at(0).position = std::max<std::int64_t>(found.committed_offset, 0);
       });
 }
 

@@ -25,9 +25,17 @@ class Consumer {
   Consumer(Facts& facts, const std::string& name, Options options);
 
   void start();
+  // As a process that ends and another that starts: goes on from what its group committed.
+  void restart();
+  // Asks for what its group committed, unless it is asking or committing just now.
+  void find_committed_if_idle() {
+    if (committer_.idle()) find_committed();
+  }
   std::int64_t position(std::int32_t partition) const { return places_.at(partition).position; }
   std::uint64_t polled() const { return polled_; }
   std::uint64_t commits() const { return commits_; }
+  // How often it was told what is committed.
+  std::uint64_t found() const { return found_; }
   KafkaClient& client() { return client_; }
 
  private:
@@ -43,6 +51,7 @@ class Consumer {
   void end_session();
   void commit();
   void find_committed();
+  void find_coordinator();
 
   Facts& facts_;
   const Options options_;
@@ -55,6 +64,8 @@ class Consumer {
   std::int32_t session_epoch_ = 0;
   std::uint64_t polled_ = 0;
   std::uint64_t commits_ = 0;
+  std::uint64_t found_ = 0;
+  bool resuming_ = false;
 };
 
 // Everything that a partition holds, read from its start to its high watermark by a fresh client;

@@ -47,6 +47,12 @@ void PartitionHistory::high_watermark_is(std::int64_t high_watermark, const Boun
   bounds_.high_watermark = std::max(bounds_.high_watermark, high_watermark);
 }
 
+void PartitionHistory::power_lost() {
+  by_offset_.clear();
+  for (auto& [value, offset] : sent_) offset = -1;
+  bounds_.high_watermark = 0;
+}
+
 void PartitionHistory::check_contents(const std::map<std::int64_t, Value>& found,
                                       std::int64_t start, std::int64_t high_watermark) {
   for (auto at = by_offset_.lower_bound(start); at != by_offset_.end(); ++at) {

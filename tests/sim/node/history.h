@@ -38,6 +38,9 @@ class PartitionHistory {
   // ---- deletion
   void asked_to_delete(std::int64_t offset) { deletable_ = std::max(deletable_, offset); }
   void may_expire() { expires_ = true; }
+
+  // Power was lost and this partition promises nothing about that: whatever it holds now counts.
+  void power_lost();
   std::int64_t deletable() const { return deletable_; }
 
   // ---- the end: what a fresh client finds

@@ -32,7 +32,7 @@ NodeProcess::NodeProcess(World& world, SimNetwork& network, SimRpc& rpc)
   [[maybe_unused]] auto synced = disk.sync_filesystem("/");
   // A machine that has stopped does nothing more: not even an answer that was on its way.
   world.after_each([this, alive = alive_] {
-    if (*alive && executor_ && disk.stopped()) crash(true);
+    if (*alive && executor_ && disk.stopped()) crash(stops_with_power);
   });
 }
 
@@ -126,6 +126,7 @@ void NodeProcess::crash(bool power) {
     disk.kill_process();
   }
   disk.stop_at(std::nullopt);
+  on_crash(power);
 }
 
 void NodeProcess::stop(std::function<void()> done) {

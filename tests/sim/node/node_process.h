@@ -42,6 +42,11 @@ class NodeProcess {
   SimDisk disk;
   // Failures of the start are expected: the disk is made to fail.
   bool may_fail_to_start = false;
+  // What disk.stop_at() comes to: loss of power, or kill -9.
+  bool stops_with_power = true;
+  std::function<void(bool power)> on_crash = [](bool) {};
+  // How often it was started.
+  int lives() const { return life_; }
 
  private:
   void start_broker();

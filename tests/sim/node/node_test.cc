@@ -30,5 +30,13 @@ TEST(Node, KeepsItsPromisesUnderFaults) {
   }
 }
 
+// Goal: the same, for every operation of the disk in its turn. Method: a fixed script and each kind
+// of fault at each operation; SIM_STRIDE=1 for all of them, else a part that the seed chooses.
+TEST(Node, SurvivesAFaultAtEachOperation) {
+  World world(from_environment("SIM_SEED", 1));
+  run_node_each_operation(world, from_environment("SIM_STRIDE", 4));
+  ASSERT_FALSE(world.failed()) << world.why();
+}
+
 }  // namespace
 }  // namespace sim

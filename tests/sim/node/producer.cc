@@ -159,6 +159,14 @@ void Producer::refused(std::uint64_t number,
   std::erase_if(queue_, [&](const Batch& each) { return each.number == number; });
 }
 
+void Producer::begin_anew() {
+  client_.drop();
+  queue_.clear();
+  producer_id_ = -1;
+  next_sequence_ = 0;
+  again_ = false;
+}
+
 void Producer::try_again() {
   again_ = true;
   // What is still under way must not be answered behind what is sent again.

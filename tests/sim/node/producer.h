@@ -31,6 +31,8 @@ class Producer {
   void start() { step(); }
   // Makes nothing new from now on; what is unanswered is still sent.
   void finish() { finishing_ = true; }
+  // What is unanswered is given up, and it begins anew under another id.
+  void begin_anew();
   bool done() const {
     return (finishing_ || made_ >= options_.batches_max) && queue_.empty() && client_.idle();
   }

@@ -12,4 +12,9 @@ namespace sim {
 // stays; after all has healed everybody goes on.
 void run_node(World& world);
 
+// A fixed short script, over and over: at every `stride`th disk operation of it, beginning with
+// one that the seed chooses, power is lost, the process killed, the operation failed, the disk
+// full for a while or the network cut. Promises are kept and everybody gets done.
+void run_node_each_operation(World& world, std::uint64_t stride = 1);
+
 }  // namespace sim
