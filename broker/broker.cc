@@ -1,11 +1,16 @@
 #include "broker/broker.h"
 
+#include <utility>
+
 #include "broker/api/session.h"
 #include "broker/log/log_directory.h"
 #include "broker/node/controller_client.h"
 #include "broker/node/coordinator.h"
+#include "broker/node/isr_changes.h"
 #include "broker/node/metadata_follower.h"
 #include "broker/node/producer_ids.h"
+#include "broker/node/registrar.h"
+#include "broker/node/replicator.h"
 
 namespace broker {
 
@@ -31,59 +36,117 @@ void Broker::start(const std::string& cluster_id, std::vector<meta::Listener> li
                    OnRefused refused) {
   started_ = std::move(done);
   refused_ = std::move(refused);
-  auto opened = std::make_shared<io::IoResult<std::unique_ptr<LogDirectory>>>();
+  auto left = std::make_shared<io::IoResult<LogDirectory::Left>>();
   home().blocking(
-      [this, opened, cluster_id] {
-        base::Random random = seams_.random.split("log directory");
-        *opened = LogDirectory::open(seams_.disk, config_.log_dirs.front(), cluster_id,
-                                     node_.broker_id, random, seams_.diag, {});
-      },
-      [this, opened, cluster_id, listeners = std::move(listeners)]() mutable {
-        if (!*opened) return started_(std::unexpected(opened->error()));
-        directory_ = std::move(**opened);
-        begin(cluster_id, std::move(listeners));
+      [this, left] { *left = LogDirectory::look_at(seams_.disk, config_.log_dirs.front()); },
+      [this, left, cluster_id, listeners = std::move(listeners)]() mutable {
+        if (!*left) return started_(std::unexpected(left->error()));
+        introduce(cluster_id.empty() ? (*left)->cluster_id : cluster_id, std::move(listeners),
+                  (*left)->clean_epoch);
       });
 }
 
-void Broker::begin(const std::string& cluster_id, std::vector<meta::Listener> listeners) {
-  node_.cluster_id = cluster_id;
+void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
+                       base::BrokerEpoch previous_epoch) {
+  controller_ = std::make_unique<ControllerClient>(home(), seams_.controller);
+  registrar_ = std::make_unique<Registrar>(
+      home(), *controller_, seams_.diag, seams_.random.split("registrar"),
+      Registrar::Options{
+          // Without voters the controller is in this process, and goes when it goes.
+          .heartbeats = !config_.controller_quorum_voters.empty(),
+          .heartbeat_every = std::chrono::milliseconds(config_.broker_heartbeat_interval_ms),
+          .session_timeout = std::chrono::milliseconds(config_.broker_session_timeout_ms)});
+  node_.registrar = registrar_.get();
+  base::Random random = seams_.random.split("incarnation");
+  registrar_->start(
+      {.id = node_.broker_id,
+       .cluster_id = base::Uuid::parse(cluster_id).value_or(base::Uuid{}),
+       .incarnation = base::Uuid::random(random),
+       .listeners = std::move(listeners),
+       .rack = config_.broker_rack.value_or(""),
+       .previous_epoch = previous_epoch},
+      [this](const Registrar::Registered& registered) { on_registered(registered); },
+      [this](const CallError& error) { refused_(error.message); });
+}
+
+void Broker::on_registered(const Registrar::Registered& registered) {
+  if (!node_.cluster_id.empty()) return;  // not for the first time
+  node_.cluster_id = registered.cluster_id.to_string();
+  auto opened = std::make_shared<io::IoResult<std::unique_ptr<LogDirectory>>>();
+  home().blocking(
+      [this, opened] {
+        base::Random random = seams_.random.split("log directory");
+        *opened = LogDirectory::open(seams_.disk, config_.log_dirs.front(), node_.cluster_id,
+                                     node_.broker_id, random, seams_.diag, {});
+      },
+      [this, opened] {
+        if (!*opened) return started_(std::unexpected(opened->error()));
+        directory_ = std::move(**opened);
+        begin();
+      });
+}
+
+void Broker::begin() {
   node_.log_directory = directory_.get();
   flusher_ =
       std::make_unique<Flusher>(seams_.disk, directory_->path(), directory_->health(), home());
-  controller_ = std::make_unique<ControllerClient>(home(), seams_.controller);
   metadata_ = std::make_unique<MetadataFollower>(home(), seams_.controller, seams_.diag,
                                                  seams_.random.split("metadata"));
-  producer_ids_ = std::make_unique<ProducerIds>(node_.broker_id, home(), *controller_, *metadata_);
+  producer_ids_ = std::make_unique<ProducerIds>(node_.broker_id, home(), *controller_, *registrar_);
   hosting_ = std::make_unique<Hosting>(
       node_, seams_.disk, *directory_, *flusher_, home(), seams_.random.split("hosting"),
       Hosting::Chores{
           .openers =
               static_cast<std::size_t>(std::max(1, config_.num_recovery_threads_per_data_dir)),
           .retention_every = std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
+  isr_changes_ = std::make_unique<IsrChanges>(
+      home(), *controller_, *registrar_, table_, seams_.diag, seams_.random.split("isr"),
+      IsrChanges::Options{.self = node_.broker_id,
+                          .lag_max = std::chrono::milliseconds(config_.replica_lag_time_max_ms)});
+  replicator_ = std::make_unique<Replicator>(
+      node_, seams_.random.split("replicator"),
+      Replicator::Options{
+          .listener = config_.inter_broker_listener_name,
+          .fetchers = static_cast<std::size_t>(std::max(1, config_.num_replica_fetchers)),
+          .fetch = {.self = node_.broker_id,
+                    .leader = {},
+                    .self_epoch = [this] { return registrar_->epoch(); },
+                    .partition_bytes_max = config_.replica_fetch_max_bytes,
+                    .response_bytes_max = config_.replica_fetch_response_max_bytes,
+                    .bytes_min = config_.replica_fetch_min_bytes,
+                    .wait_max = std::chrono::milliseconds(config_.replica_fetch_wait_max_ms),
+                    .frame_bytes_max = config_.socket_request_max_bytes}});
   node_.controller = controller_.get();
   node_.metadata = metadata_.get();
   node_.producer_ids = producer_ids_.get();
   node_.hosting = hosting_.get();
+  node_.isr_changes = isr_changes_.get();
   groups_ = std::make_unique<GroupCoordinators>(node_, seams_.random.split("groups"));
   node_.groups = groups_.get();
-  base::Random random = seams_.random.split("incarnation");
+  isr_changes_->start();
   metadata_->start(
-      {.id = node_.broker_id,
-       .cluster_id = base::Uuid::parse(cluster_id).value_or(base::Uuid{}),
-       .incarnation = base::Uuid::random(random),
-       .listeners = std::move(listeners),
-       .rack = config_.broker_rack.value_or("")},
+      node_.broker_id,
       [this](const meta::ImagePtr& before, const meta::ImagePtr& after, const meta::Delta& delta) {
         hosting_->on_change(after, delta);
         groups_->on_change(before, after, delta);
+        hosting_->when_applied(after->offset(), home(),
+                               [this, after, delta] { on_applied(*after, delta); });
       },
-      [this] {
-        hosting_->when_applied(node_.image()->offset(), home(), [this] {
-          hosting_->start_chores();
-          started_({});
-        });
-      },
-      [this](const CallError& error) { refused_(error.message); });
+      // The controller may take it for our end.
+      [this] { registrar_->heartbeat_soon(); });
+}
+
+// The partitions have taken the roles that this change gave them.
+void Broker::on_applied(const meta::Image& after, const meta::Delta& delta) {
+  replicator_->on_change(after, delta);
+  registrar_->applied(after.offset());
+  const meta::Broker* self = after.broker(node_.broker_id);
+  if (started_ == nullptr || self == nullptr || self->fenced ||
+      self->epoch != registrar_->epoch()) {
+    return;
+  }
+  hosting_->start_chores();
+  std::exchange(started_, nullptr)({});
 }
 
 io::Net::Accept Broker::accept_on(std::size_t reactor, std::string listener) {
@@ -115,6 +178,7 @@ void Broker::on_every_reactor(std::function<void()> then) {
 
 void Broker::abandon() {
   if (flusher_) flusher_->abandon();
+  if (replicator_) replicator_->abandon();
   // Partitions and who waits for them hold each other.
   for (const auto& [id, topic] : table_.snapshot()->by_id) {
     for (const auto& partition : topic->partitions) {
@@ -124,13 +188,24 @@ void Broker::abandon() {
 }
 
 void Broker::stop(std::move_only_function<void()> done) {
+  if (hosting_ == nullptr || started_ != nullptr || !config_.controlled_shutdown_enable) {
+    return close(std::move(done));
+  }
+  registrar_->shut_down([this, done = std::move(done)]() mutable { close(std::move(done)); });
+}
+
+void Broker::close(std::move_only_function<void()> done) {
   node_.stopping = true;
   auto shared_done = std::make_shared<std::move_only_function<void()>>(std::move(done));
+  if (registrar_) registrar_->stop();
   if (hosting_ == nullptr) return (*shared_done)();
   on_every_reactor([this, shared_done] {
-    metadata_->stop();
-    groups_->stop();
-    flusher_->stop([this, shared_done] { hosting_->stop([shared_done] { (*shared_done)(); }); });
+    replicator_->stop([this, shared_done] {
+      metadata_->stop();
+      isr_changes_->stop();
+      groups_->stop();
+      flusher_->stop([this, shared_done] { hosting_->stop([shared_done] { (*shared_done)(); }); });
+    });
   });
 }
 

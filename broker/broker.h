@@ -1,8 +1,9 @@
 // One broker, assembled from seams: main and the simulator start the same object. Reactor 0 is the
 // home of what exists once (metadata, hosting, coordinators' loading); connections live on all.
 //
-//   start -> lock and open the log directory -> register, follow the metadata -> open partitions
-//   -> ready: connections may be accepted ... stop -> refuse requests -> flush -> close cleanly.
+//   start -> register -> lock and open the log directory -> follow the metadata -> open partitions
+//   -> unfenced: ready ... stop -> hand leaderships over -> refuse requests -> flush -> close
+//   cleanly.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,10 @@
 #include <vector>
 
 #include "broker/node/hosting.h"
+#include "broker/node/isr_changes.h"
 #include "broker/node/node.h"
+#include "broker/node/registrar.h"
+#include "broker/node/replicator.h"
 #include "common/base/random.h"
 #include "common/io/net.h"
 #include "common/io/rpc.h"
@@ -23,7 +27,7 @@ struct Seams {
   io::Disk& disk;
   io::Clock& clock;
   base::Diag& diag;
-  io::RpcClient& controller;  // its callbacks come on reactor 0
+  io::RpcClient& controller;  // of whoever leads; its callbacks come on reactor 0
   base::Random random;
   struct Reactor {
     io::Executor& executor;
@@ -43,12 +47,14 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  // Home thread. `listeners` are what clients are told to connect to. `done` comes when every
-  // partition is open and served, or with what prevents it. `refused` comes (at any time later)
+  // Home thread. `listeners` are what clients are told to connect to; `cluster_id` may be empty:
+  // the directory knows it, or the controller. `done` comes when every partition is open and the
+  // controller counts on this broker, or with what prevents it. `refused` comes (at any time later)
   // when the controller will not have this broker: the process should end.
   void start(const std::string& cluster_id, std::vector<meta::Listener> listeners, Done done,
              OnRefused refused);
-  // Home thread. Refuses what comes from now on, makes durable what was taken, closes cleanly.
+  // Home thread. Hands over what this broker leads, refuses what comes from then on, makes durable
+  // what was taken, closes cleanly.
   void stop(std::move_only_function<void()> done);
   // The executors were killed (simulated kill -9): allows destruction as it stands.
   void abandon();
@@ -63,7 +69,12 @@ class Broker {
 
  private:
   io::Executor& home() { return node_.reactors[0]->executor; }
-  void begin(const std::string& cluster_id, std::vector<meta::Listener> listeners);
+  void introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
+                 base::BrokerEpoch previous_epoch);
+  void on_registered(const Registrar::Registered& registered);
+  void begin();
+  void on_applied(const meta::Image& after, const meta::Delta& delta);
+  void close(std::move_only_function<void()> done);
   void on_every_reactor(std::function<void()> then);
 
   Seams seams_;
@@ -75,10 +86,13 @@ class Broker {
   std::unique_ptr<Flusher> flusher_;
   PartitionTable table_;  // logs go before what they share
   std::unique_ptr<ControllerClient> controller_;
+  std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<MetadataFollower> metadata_;
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Hosting> hosting_;
   std::unique_ptr<GroupCoordinators> groups_;
+  std::unique_ptr<IsrChanges> isr_changes_;
+  std::unique_ptr<Replicator> replicator_;
 };
 
 }  // namespace broker

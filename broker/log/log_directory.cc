@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <set>
 
 #include "broker/log/failed_sync.h"
@@ -98,6 +99,33 @@ io::IoResult<std::unique_ptr<LogDirectory>> LogDirectory::open(io::Disk& disk, s
   if (auto done = directory->load_checkpoints(); !done) return std::unexpected(done.error());
   if (auto done = directory->remove_leftovers(); !done) return std::unexpected(done.error());
   return directory;
+}
+
+io::IoResult<LogDirectory::Left> LogDirectory::look_at(io::Disk& disk, const std::string& path) {
+  Left left;
+  if (!disk.exists(path + std::string(kIdentity))) return left;
+  const auto text = disk.read_file(path + std::string(kIdentity));
+  if (!text) return std::unexpected(text.error());
+  const auto identity = parse_identity(*text);
+  if (!identity) {
+    return io::io_failure(
+        EBADMSG, path + std::string(kIdentity) + ": not a Kafka meta.properties, version 1");
+  }
+  left.cluster_id = identity->cluster_id;
+  const std::string marker = path + std::string(kCleanMarker);
+  if (!disk.exists(marker)) return left;
+  const auto content = disk.read_file(marker);
+  if (!content) return std::unexpected(content.error());
+  // As Kafka writes it: {"version":0,"brokerEpoch":7}.
+  constexpr std::string_view kKey = "\"brokerEpoch\":";
+  const auto at = content->find(kKey);
+  std::int64_t epoch = -1;
+  if (at != std::string::npos) {
+    const char* from = content->data() + at + kKey.size();
+    std::from_chars(from, content->data() + content->size(), epoch);
+  }
+  left.clean_epoch = base::BrokerEpoch(epoch);
+  return left;
 }
 
 io::IoResult<void> LogDirectory::load_identity(const std::string& cluster_id,

@@ -44,6 +44,14 @@ class LogDirectory {
     std::optional<base::Uuid> topic_id;  // from partition.metadata
   };
 
+  // What the process before left; nothing is changed or locked. A directory that is missing or new
+  // has neither. EBADMSG: malformed.
+  struct Left {
+    std::string cluster_id;             // empty: none yet
+    base::BrokerEpoch clean_epoch{-1};  // of the registration that ended cleanly
+  };
+  static io::IoResult<Left> look_at(io::Disk& disk, const std::string& path);
+
   // Makes and locks the directory, checks that it belongs to `want` (writing meta.properties with a
   // new directory id from `random` when there is none), takes note of the clean-shutdown marker and
   // removes it, mends what a failed sync left (failed_sync.h), removes leftovers of deletes.

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "broker/node/isr_change_sink.h"
+#include "broker/node/registrar.h"
 #include "common/base/check.h"
 
 namespace broker {
@@ -369,7 +370,7 @@ void Hosting::stop(std::move_only_function<void()> done) {
           directory_.note_high_watermark(partition->name(), end.visible);
         }
         if (!clean) return;
-        if (auto closed = directory_.close_clean(base::BrokerEpoch(-1)); !closed) {
+        if (auto closed = directory_.close_clean(node_.registrar->epoch()); !closed) {
           node_.diag.error("log", "the clean-shutdown marker could not be written",
                            {{"error", closed.error().what}});
         }

@@ -10,16 +10,10 @@
 namespace broker {
 namespace {
 
-constexpr base::Duration kRegisterTimeout = std::chrono::seconds(2);
 constexpr base::Duration kRetryFirst = std::chrono::milliseconds(5);
-constexpr base::Duration kRetryMost = std::chrono::seconds(1);
-
-// The controller says that trying again will not help.
-bool is_final(wire::ErrorCode code) {
-  return code == wire::ErrorCode::kInconsistentClusterId ||
-         code == wire::ErrorCode::kInvalidRegistration ||
-         code == wire::ErrorCode::kDuplicateBrokerRegistration;
-}
+// While controllers elect a leader, each of them ends the stream: ask often enough to be there
+// soon.
+constexpr base::Duration kRetryMost = std::chrono::milliseconds(250);
 
 }  // namespace
 
@@ -29,21 +23,18 @@ MetadataFollower::MetadataFollower(io::Executor& executor, io::RpcClient& rpc, b
       rpc_(rpc),
       diag_(diag),
       random_(random),
-      client_(executor, rpc),
       alive_(std::make_shared<bool>(false)),
       image_(std::make_shared<const meta::Image>()) {}
 
 MetadataFollower::~MetadataFollower() { *alive_ = false; }
 
-void MetadataFollower::start(Identity identity, OnChange on_change, OnReady on_ready,
-                             OnRefused on_refused) {
+void MetadataFollower::start(base::BrokerId id, OnChange on_change, OnBroken on_broken) {
   CHECK(!*alive_);
   *alive_ = true;
-  identity_ = std::move(identity);
+  id_ = id;
   on_change_ = std::move(on_change);
-  on_ready_ = std::move(on_ready);
-  on_refused_ = std::move(on_refused);
-  register_broker();
+  on_broken_ = std::move(on_broken);
+  subscribe();
 }
 
 void MetadataFollower::stop() {
@@ -55,42 +46,9 @@ void MetadataFollower::stop() {
   }
 }
 
-void MetadataFollower::register_broker() {
-  proto::RegisterBrokerRequest request;
-  request.set_broker_id(identity_.id.value());
-  if (!identity_.cluster_id.is_zero()) {
-    meta::to_proto(identity_.cluster_id, request.mutable_cluster_id());
-  }
-  meta::to_proto(identity_.incarnation, request.mutable_incarnation());
-  request.set_rack(identity_.rack);
-  for (const auto& each : identity_.listeners) {
-    auto* listener = request.add_listeners();
-    listener->set_name(each.name);
-    listener->set_host(each.host);
-    listener->set_port(each.port);
-  }
-  client_.register_broker(
-      request, kRegisterTimeout, executor_,
-      [this, alive = alive_](std::expected<proto::RegisterBrokerReply, CallError> reply) {
-        if (!*alive) return;
-        if (reply) {
-          epoch_.store(reply->broker_epoch(), std::memory_order_release);
-          identity_.cluster_id = meta::from_proto(reply->cluster_id());
-          subscribe();
-        } else if (is_final(reply.error().code)) {
-          diag_.error(
-              "metadata", "the controller refuses this broker",
-              {{"broker", std::to_string(identity_.id.value())}, {"error", reply.error().message}});
-          if (on_refused_) on_refused_(reply.error());
-        } else {
-          retry_later(reply.error().message);
-        }
-      });
-}
-
 void MetadataFollower::subscribe() {
   proto::MetadataRequest request;
-  request.set_broker_id(identity_.id.value());
+  request.set_broker_id(id_.value());
   request.set_have_offset(image()->offset().value());
   io::RpcStreamHandler handler;
   handler.on_message = [this, alive = alive_](std::string bytes) {
@@ -116,9 +74,10 @@ void MetadataFollower::retry_later(const std::string& why) {
         std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(delay).count())}});
   retry_.on_fire([this] {
     stream_ = nullptr;
-    register_broker();
+    subscribe();
   });
   executor_.timers().set(retry_, executor_.now() + delay);
+  if (on_broken_) on_broken_();
 }
 
 void MetadataFollower::on_message(const std::string& bytes) {
@@ -162,10 +121,6 @@ void MetadataFollower::advance(meta::ImagePtr next, const meta::Delta& delta) {
   while (!waiters_.empty() && waiters_.begin()->first <= next->offset()) {
     auto waiter = waiters_.extract(waiters_.begin());
     waiter.mapped().back->post(std::move(waiter.mapped().work));
-  }
-  const meta::Broker* self = next->broker(identity_.id);
-  if (on_ready_ && self && self->incarnation == identity_.incarnation) {
-    std::exchange(on_ready_, nullptr)();
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/node/controller_client.h"
 #include "common/meta/apply.h"
 #include "proto/controller.pb.h"
 #include "tests/sim/sim_executor.h"
@@ -18,10 +19,6 @@ using std::chrono::seconds;
 class Follower : public testing::Test {
  protected:
   Follower() {
-    endpoint->serve("Broker/Register", [this](std::string, io::RpcReply reply) {
-      ++registrations;
-      reply(register_reply.SerializeAsString());
-    });
     endpoint->serve_stream("Broker/Metadata",
                            [this](std::string request, std::shared_ptr<io::RpcSink> made) {
                              proto::MetadataRequest parsed;
@@ -29,7 +26,6 @@ class Follower : public testing::Test {
                              asked_from.push_back(parsed.have_offset());
                              sink = std::move(made);
                            });
-    register_reply.set_broker_epoch(9);
   }
   ~Follower() override {
     executor.kill();
@@ -38,18 +34,14 @@ class Follower : public testing::Test {
 
   void start() {
     follower.start(
-        {.id = base::BrokerId(1),
-         .cluster_id = {},
-         .incarnation = {1, 7},
-         .listeners = {{"PLAINTEXT", "localhost", 9092}},
-         .rack = ""},
+        base::BrokerId(1),
         [this](const auto& before, const auto& after, const auto& delta) {
           EXPECT_LT(before->offset(), after->offset());
           EXPECT_EQ(follower.image(), after);
           offsets.push_back(after->offset().value());
           changed_topics += delta.topics.size();
         },
-        [this] { ++ready; }, [this](const CallError&) { ++refused; });
+        [this] { ++broken; });
     world.run_for(milliseconds(50));
   }
   static std::string topic_batch(std::uint64_t id) {
@@ -57,13 +49,6 @@ class Follower : public testing::Test {
     auto* topic = batch.add_records()->mutable_topic();
     topic->set_name("t" + std::to_string(id));
     topic->mutable_topic_id()->set_low(id);
-    return batch.SerializeAsString();
-  }
-  static std::string broker_batch() {
-    proto::RecordBatch batch;
-    auto* broker = batch.add_records()->mutable_broker();
-    broker->set_broker_id(1);
-    meta::to_proto({1, 7}, broker->mutable_incarnation());
     return batch.SerializeAsString();
   }
   void send_entry(std::int64_t offset, const std::string& batch) {
@@ -90,29 +75,22 @@ class Follower : public testing::Test {
   std::unique_ptr<io::RpcServer> endpoint = rpc.serve("controller", server);
   std::unique_ptr<io::RpcClient> channel = rpc.connect("broker", "controller", executor);
   MetadataFollower follower{executor, *channel, diag, base::Random(1)};
-  proto::RegisterBrokerReply register_reply;
   std::shared_ptr<io::RpcSink> sink;
   std::vector<std::int64_t> asked_from;
   std::vector<std::int64_t> offsets;
   std::size_t changed_topics = 0;
-  int registrations = 0;
-  int ready = 0;
-  int refused = 0;
+  int broken = 0;
 };
 
-// Goal: snapshot, then entries; ready with the first image that holds this process.
+// Goal: snapshot, then entries, each once and in order.
 TEST_F(Follower, FollowsSnapshotThenEntries) {
   start();
   EXPECT_EQ(asked_from, std::vector<std::int64_t>{-1});
-  EXPECT_EQ(follower.broker_epoch(), base::BrokerEpoch(9));
   send_snapshot(4);
-  EXPECT_EQ(ready, 0);
-  send_entry(5, broker_batch());
-  EXPECT_EQ(ready, 1);
+  send_entry(5, topic_batch(5));
   send_entry(6, topic_batch(6));
-  EXPECT_EQ(ready, 1);
   EXPECT_EQ(offsets, (std::vector<std::int64_t>{4, 5, 6}));
-  EXPECT_EQ(changed_topics, 2u);
+  EXPECT_EQ(changed_topics, 3u);
   EXPECT_NE(follower.image()->topic("t6"), nullptr);
 }
 
@@ -132,34 +110,19 @@ TEST_F(Follower, StartsOverFromWhatItHas) {
   sink->send("\xff garbage");
   world.run_for(seconds(3));
   EXPECT_EQ(asked_from, (std::vector<std::int64_t>{-1, 5, 5, 5}));
-  EXPECT_EQ(registrations, 4);
+  EXPECT_EQ(broken, 3);
   send_entry(6, topic_batch(6));
   EXPECT_EQ(follower.image()->offset(), base::Offset(6));
 }
 
-// Goal: a broken stream is taken up again.
+// Goal: a broken stream is taken up again before the controller gives the broker up.
 TEST_F(Follower, ResubscribesAfterBreak) {
   start();
   send_snapshot(4);
   sink = nullptr;
-  world.run_for(seconds(3));
+  world.run_for(milliseconds(25));
   EXPECT_EQ(asked_from, (std::vector<std::int64_t>{-1, 4}));
-}
-
-// Goal: a refusal for good is said once; any other is tried again.
-TEST_F(Follower, TellsFinalRefusals) {
-  register_reply.mutable_error()->set_code(static_cast<int>(wire::ErrorCode::kNotController));
-  start();
-  world.run_for(seconds(5));
-  EXPECT_GT(registrations, 4);
-  EXPECT_EQ(refused, 0);
-  register_reply.mutable_error()->set_code(
-      static_cast<int>(wire::ErrorCode::kInconsistentClusterId));
-  world.run_for(seconds(5));
-  EXPECT_EQ(refused, 1);
-  const int before = registrations;
-  world.run_for(seconds(5));
-  EXPECT_EQ(registrations, before);
+  EXPECT_EQ(broken, 1);
 }
 
 // Goal: when_reached runs behind the entry's OnChange: at once when passed, later when not, and

@@ -25,6 +25,7 @@ class Hosting;
 class IsrChangeSink;
 class LogDirectory;
 class ProducerIds;
+class Registrar;
 
 struct Node {
   const config::BrokerConfig& config;
@@ -34,6 +35,7 @@ struct Node {
   base::BrokerId broker_id{};
   std::string cluster_id;
 
+  Registrar* registrar = nullptr;          // epoch(): any thread
   MetadataFollower* metadata = nullptr;    // image(): any thread
   ControllerClient* controller = nullptr;  // calls from any reactor; see its header
   PartitionTable* partitions = nullptr;    // find(): any thread

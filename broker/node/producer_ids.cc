@@ -31,7 +31,7 @@ void ProducerIds::ask() {
   asking_ = true;
   proto::AllocateProducerIdsRequest request;
   request.set_broker_id(broker_id_.value());
-  request.set_broker_epoch(metadata_.broker_epoch().value());
+  request.set_broker_epoch(registrar_.epoch().value());
   controller_.allocate_producer_ids(
       request, std::chrono::seconds(5), home_,
       [this](std::expected<proto::AllocateProducerIdsReply, CallError> reply) {

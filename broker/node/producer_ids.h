@@ -5,7 +5,7 @@
 #include <deque>
 
 #include "broker/node/controller_client.h"
-#include "broker/node/metadata_follower.h"
+#include "broker/node/registrar.h"
 #include "common/base/ids.h"
 #include "common/io/executor.h"
 
@@ -16,8 +16,8 @@ class ProducerIds {
   using Done = std::move_only_function<void(std::expected<base::ProducerId, wire::ErrorCode>)>;
 
   ProducerIds(base::BrokerId broker_id, io::Executor& home, ControllerClient& controller,
-              MetadataFollower& metadata)
-      : broker_id_(broker_id), home_(home), controller_(controller), metadata_(metadata) {}
+              Registrar& registrar)
+      : broker_id_(broker_id), home_(home), controller_(controller), registrar_(registrar) {}
 
   // `done` runs on `back`. COORDINATOR_LOAD_IN_PROGRESS (clients retry) when the controller does
   // not answer, or too many wait already.
@@ -37,7 +37,7 @@ class ProducerIds {
   const base::BrokerId broker_id_;
   io::Executor& home_;
   ControllerClient& controller_;
-  MetadataFollower& metadata_;
+  Registrar& registrar_;
   std::deque<Waiter> waiters_;
   std::int64_t next_ = 0;
   std::int64_t end_ = 0;

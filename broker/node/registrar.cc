@@ -70,6 +70,7 @@ void Registrar::register_broker() {
   }
   meta::to_proto(identity_.incarnation, request.mutable_incarnation());
   request.set_rack(identity_.rack);
+  request.set_heartbeats(options_.heartbeats);
   request.set_previous_broker_epoch(identity_.previous_epoch.value());
   for (const auto& each : identity_.listeners) {
     auto* listener = request.add_listeners();
@@ -109,7 +110,7 @@ void Registrar::on_register_reply(
   failures_ = 0;
   answered_ = home_.now();
   registered_ = true;
-  fenced_.store(true, std::memory_order_relaxed);
+  fenced_.store(options_.heartbeats, std::memory_order_relaxed);
   registration_offset_ = base::Offset(reply->offset());
   told_applied_ = base::Offset(-1);
   epoch_.store(reply->broker_epoch(), std::memory_order_release);
@@ -123,7 +124,7 @@ void Registrar::on_register_reply(
                     .cluster_id = identity_.cluster_id,
                     .offset = registration_offset_});
   }
-  if (*alive) heartbeat();
+  if (*alive && options_.heartbeats) heartbeat();
 }
 
 // ---- heartbeats
@@ -136,7 +137,7 @@ void Registrar::applied(base::Offset offset) {
 }
 
 void Registrar::heartbeat_soon() {
-  if (!*alive_ || !registered_) return;
+  if (!*alive_ || !registered_ || !options_.heartbeats) return;
   if (calling_) {
     again_at_once_ = true;
   } else {
@@ -200,7 +201,7 @@ void Registrar::again_in(base::Duration delay) { home_.timers().set(timer_, home
 
 void Registrar::shut_down(std::move_only_function<void()> done) {
   CHECK(on_shut_down_ == nullptr);
-  if (!*alive_ || !registered_) return done();
+  if (!*alive_ || !registered_ || !options_.heartbeats) return done();
   on_shut_down_ = std::move(done);
   home_.timers().set(shutdown_limit_, home_.now() + options_.shutdown_most);
   heartbeat_soon();

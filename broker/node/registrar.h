@@ -38,6 +38,8 @@ class Registrar {
     base::BrokerEpoch previous_epoch{-1};
   };
   struct Options {
+    // False for a broker in its controller's own process: it is unfenced at once and for ever.
+    bool heartbeats = true;
     base::Duration heartbeat_every = std::chrono::milliseconds(500);
     // How long the controller goes without a heartbeat before it fences this broker.
     base::Duration session_timeout = std::chrono::seconds(3);

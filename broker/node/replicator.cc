@@ -116,6 +116,10 @@ void Replicator::tell_leader(const LoopId& id, Loop& loop, const meta::Image& im
       [to = loop.loop, address, is_new_process] { to->set_leader(address, is_new_process); });
 }
 
+void Replicator::abandon() {
+  for (auto& [id, each] : loops_) each.loop->stop();
+}
+
 void Replicator::stop(std::move_only_function<void()> done) {
   stopped_ = true;
   if (loops_.empty()) return done();

@@ -37,6 +37,9 @@ class Replicator {
   // Home. Nothing is copied any more once `done` comes, on home.
   void stop(std::move_only_function<void()> done);
 
+  // The executors were killed (simulated kill -9): allows destruction as it stands.
+  void abandon();
+
   // Partitions that are being copied. Home.
   std::size_t size() const { return where_.size(); }
 

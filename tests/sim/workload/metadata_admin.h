@@ -201,7 +201,7 @@ class Admin {
   void allocate() {
     proto::AllocateProducerIdsRequest request;
     request.set_broker_id(from_.id);
-    request.set_broker_epoch(from_.follower->broker_epoch().value());
+    request.set_broker_epoch(from_.registrar->epoch().value());
     from_.client->allocate_producer_ids(
         request, kCallTimeout, *from_.executor,
         answer<proto::AllocateProducerIdsReply>([this](const auto& reply) {

@@ -8,6 +8,7 @@
 
 #include "broker/node/controller_client.h"
 #include "broker/node/metadata_follower.h"
+#include "broker/node/registrar.h"
 #include "common/meta/apply.h"
 #include "controller/controller.h"
 #include "tests/sim/disk/sim_disk.h"
@@ -143,17 +144,17 @@ class FollowerProcess {
     base::Random random = world_.random(name);
     follower = std::make_unique<broker::MetadataFollower>(*executor, *channel_, diag_, random);
     client = std::make_unique<broker::ControllerClient>(*executor, *channel_);
-    broker::MetadataFollower::Identity identity;
+    registrar =
+        std::make_unique<broker::Registrar>(*executor, *client, diag_, random.split("registrar"),
+                                            broker::Registrar::Options{.heartbeats = false});
+    broker::Registrar::Identity identity;
     identity.id = base::BrokerId(id);
     identity.incarnation = base::Uuid::random(random);
     identity.listeners = {{"PLAINTEXT", "broker" + std::to_string(id), 9092}};
     ready = false;
-    follower->start(
-        std::move(identity),
-        [this](const auto& before, const auto& after, const auto& delta) {
-          changed(*before, *after, delta);
-        },
-        [this] { ready = true; },
+    incarnation_ = identity.incarnation;
+    registrar->start(
+        std::move(identity), [this](const auto&) { follow(); },
         [this](const broker::CallError& error) {
           world_.fail(Verdict::kIncorrect, "a broker was refused: " + error.message);
         });
@@ -163,6 +164,7 @@ class FollowerProcess {
     if (!follower) return;
     executor->kill();
     follower = nullptr;
+    registrar = nullptr;
     client = nullptr;
     channel_ = nullptr;
     executor = nullptr;
@@ -172,10 +174,21 @@ class FollowerProcess {
   const std::int32_t id;
   std::unique_ptr<SimExecutor> executor;
   std::unique_ptr<broker::MetadataFollower> follower;
+  std::unique_ptr<broker::Registrar> registrar;
   std::unique_ptr<broker::ControllerClient> client;
   bool ready = false;
 
  private:
+  void follow() {
+    follower->start(
+        base::BrokerId(id),
+        [this](const auto& before, const auto& after, const auto& delta) {
+          changed(*before, *after, delta);
+          const meta::Broker* self = after->broker(base::BrokerId(id));
+          ready = ready || (self != nullptr && self->incarnation == incarnation_);
+        },
+        nullptr);
+  }
   void changed(const meta::Image& before, const meta::Image& after, const meta::Delta& delta) {
     images_.seen(after, "broker " + std::to_string(id));
     if (after.offset() <= before.offset()) {
@@ -194,6 +207,7 @@ class FollowerProcess {
   Images& images_;
   base::SilentDiag diag_;
   std::unique_ptr<io::RpcClient> channel_;
+  base::Uuid incarnation_;
   int life_ = 0;
 };
 
