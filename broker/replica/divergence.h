@@ -19,9 +19,10 @@ struct EpochEnd {
   base::Offset end;
 };
 
-// Where our log is to be cut, given the leader's epoch end and ours for that epoch (nothing: all our
-// epochs are smaller). Never above our end. A cut too low costs records that come again, one too
-// high would keep what the leader never had. The high watermark does not count: KIP-101 tells why.
+// Where our log is to be cut, given the leader's epoch end and ours for that epoch (nothing: all
+// our epochs are smaller). Never above our end. A cut too low costs records that come again, one
+// too high would keep what the leader never had. The high watermark does not count: KIP-101 tells
+// why.
 base::Offset cut_of(const EpochEnd& leader, const std::optional<EpochEnd>& ours, base::Offset end,
                     base::Offset high_watermark);
 

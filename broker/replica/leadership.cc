@@ -9,6 +9,9 @@
 namespace broker {
 namespace {
 
+// The reason (a broker fenced, a controller that changes) takes about as long to get here.
+constexpr base::Duration kPauseAfterRefusal = std::chrono::milliseconds(500);
+
 bool contains(const std::vector<base::BrokerId>& brokers, base::BrokerId id) {
   return std::ranges::find(brokers, id) != brokers.end();
 }
@@ -38,6 +41,7 @@ Leadership::Leadership(const Options& options, ReplicaSet set,
 
 void Leadership::adopt(const ReplicaSet& set) {
   set_ = set;
+  doubtful_.clear();
   std::erase_if(followers_, [&](const auto& each) { return !contains(set_.replicas, each.first); });
   for (const base::BrokerId id : set_.replicas) {
     if (id != options_.self) followers_.try_emplace(id);
@@ -124,8 +128,13 @@ bool Leadership::counts(base::BrokerId id, const Progress& follower) const {
     const bool leaves = under_way_ && !contains(under_way_->isr, id);
     return !(leaves && MUTANT("replica-counts-minimal-isr"));
   }
-  if (under_way_ && contains(under_way_->isr, id)) return !MUTANT("replica-counts-minimal-isr");
+  if (may_be_member(id)) return !MUTANT("replica-counts-minimal-isr");
   return follower.offset && is_live(id, follower.epoch) && is_caught_up(follower);
+}
+
+bool Leadership::may_be_member(base::BrokerId id) const {
+  if (contains(set_.isr, id) || (under_way_ && contains(under_way_->isr, id))) return true;
+  return now_ < doubtful_until_ && contains(doubtful_, id);
 }
 
 bool Leadership::is_live(base::BrokerId id, base::BrokerEpoch epoch) const {
@@ -172,6 +181,7 @@ std::vector<IsrMember> Leadership::wanted_isr() const {
 
 bool Leadership::wants_change() const {
   if (under_way_) return to_send_;
+  if (now_ < not_before_) return false;
   const auto wanted = wanted_isr();
   return wanted.size() != set_.isr.size() ||
          !std::ranges::all_of(wanted,
@@ -186,6 +196,7 @@ std::optional<IsrProposal> Leadership::propose() {
     std::erase_if(wanted, [&](const IsrMember& each) {
       return each.id != options_.self && !is_live(each.id, each.epoch);
     });
+    was_lost_ = false;
     under_way_ = IsrProposal{set_.leader_epoch, set_.partition_epoch, std::move(wanted)};
   }
   to_send_ = false;
@@ -205,12 +216,19 @@ void Leadership::on_answer(const IsrProposal& asked, const IsrAnswer& answer) {
       break;
     }
     case IsrAnswer::Kind::kRefused:
+      doubtful_.clear();
+      if (was_lost_) {
+        for (const IsrMember& member : under_way_->isr) doubtful_.push_back(member.id);
+        doubtful_until_ = now_ + options_.lag_max;
+      }
       under_way_.reset();
+      not_before_ = now_ + kPauseAfterRefusal;
       break;
     case IsrAnswer::Kind::kOutdated:
       return;  // it may have been done: it counts until the metadata has come
     case IsrAnswer::Kind::kUnknown:
       to_send_ = true;
+      was_lost_ = true;
       return;
   }
   advance();
@@ -218,9 +236,8 @@ void Leadership::on_answer(const IsrProposal& asked, const IsrAnswer& answer) {
 
 std::vector<base::BrokerId> Leadership::maximal_isr() const {
   std::vector<base::BrokerId> all = set_.isr;
-  if (!under_way_) return all;
-  for (const IsrMember& member : under_way_->isr) {
-    if (!contains(all, member.id)) all.push_back(member.id);
+  for (const auto& [id, follower] : followers_) {
+    if (!contains(all, id) && may_be_member(id)) all.push_back(id);
   }
   return all;
 }

@@ -124,7 +124,7 @@ class Leadership {
     base::Offset end_at_fetch{-1};  // our end then
   };
   const std::map<base::BrokerId, Progress>& followers() const { return followers_; }
-  // Committed ISR and what is asked for.
+  // Committed ISR and what is, or may yet be, asked for.
   std::vector<base::BrokerId> maximal_isr() const;
   const std::optional<IsrProposal>& under_way() const { return under_way_; }
 
@@ -133,6 +133,7 @@ class Leadership {
 
  private:
   void adopt(const ReplicaSet& set);
+  bool may_be_member(base::BrokerId id) const;
   void advance();
   bool counts(base::BrokerId id, const Progress& follower) const;
   bool is_live(base::BrokerId id, base::BrokerEpoch epoch) const;
@@ -150,7 +151,13 @@ class Leadership {
   base::Instant now_;
   std::map<base::BrokerId, Progress> followers_;
   std::optional<IsrProposal> under_way_;
-  bool to_send_ = false;  // under_way_ has not been given out, or was lost
+  bool to_send_ = false;   // under_way_ has not been given out, or was lost
+  bool was_lost_ = false;  // an answer to it was: a copy may still be on its way
+  // Members of a proposal that was refused while a copy of it may be on its way: they count for
+  // some time yet, as the copy might be taken.
+  std::vector<base::BrokerId> doubtful_;
+  base::Instant doubtful_until_{};
+  base::Instant not_before_{};  // after a refusal: nothing new is asked for until then
 };
 
 }  // namespace broker
