@@ -1,5 +1,6 @@
 #include "controller/controller.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/check.h"
@@ -11,6 +12,9 @@ namespace {
 
 // A full disk is tried again after this long.
 constexpr base::Duration kReopenAfter = std::chrono::seconds(1);
+constexpr base::Duration kRemindEvery = std::chrono::seconds(5);
+// How long a stopping leader waits for its successor.
+constexpr base::Duration kHandOverMax = std::chrono::seconds(1);
 
 bool is_full(const io::IoError& error) { return error.code == ENOSPC || error.code == EDQUOT; }
 
@@ -19,15 +23,41 @@ bool is_full(const io::IoError& error) { return error.code == ENOSPC || error.co
 void Controller::Core::start(const std::string& data_directory, Done done) {
   CHECK(directory_.empty());
   directory_ = data_directory + "/metadata";
+  connect_quorum();
   serve();  // until it leads it answers NOT_CONTROLLER
   start_done_ = std::move(done);
-  if (config_.voters != std::vector<std::int32_t>{config_.node_id}) {
-    return std::exchange(start_done_, nullptr)(
-        io::io_failure(ENOTSUP,
-                       "a controller stands alone in this release: its one voter must be "
-                       "itself"));
+  const bool listed = std::ranges::find(config_.voters, config_.node_id) != config_.voters.end();
+  if (config_.voters.empty() || (solitary() && (!listed || config_.voters.size() > 1))) {
+    return std::exchange(start_done_, nullptr)(io::io_failure(
+        EINVAL,
+        "controller.quorum.voters: a controller that reaches no other must be the only "
+        "one that is listed"));
   }
+  seams_.executor.timers().set(remind_, seams_.executor.now() + kRemindEvery);
   lock_then_open();
+}
+
+void Controller::Core::connect_quorum() {
+  if (!seams_.connect) return;
+  transport_ =
+      std::make_shared<QuorumTransport>(seams_.executor, seams_.diag, raft::NodeId(config_.node_id),
+                                        seams_.connect, config_.endpoints);
+}
+
+// Not a word from a leader yet: says who would have to be there.
+void Controller::Core::remind() {
+  if (!start_done_) return;
+  seams_.executor.timers().set(remind_, seams_.executor.now() + kRemindEvery);
+  if (!member_ || !member_->running()) return;
+  std::string voters;
+  for (const raft::Member& each : member_->raft().members().members) {
+    const auto address = transport_ ? transport_->address_of(each.id) : std::nullopt;
+    voters += (voters.empty() ? "" : ", ") + std::to_string(each.id.value()) +
+              (address ? " at " + address->to_string() : "");
+  }
+  seams_.diag.warn("quorum", "no controller leads: a majority must be there",
+                   {{"term", std::to_string(member_->raft().term().value())},
+                    {"members", voters.empty() ? "unknown" : voters}});
 }
 
 void Controller::Core::lock_then_open() {
@@ -54,12 +84,13 @@ void Controller::Core::open() {
   if (stopping_) return;
   raft::Config raft_config;
   raft_config.self = raft::NodeId(config_.node_id);
-  for (std::int32_t voter : config_.voters) raft_config.voters.push_back(raft::NodeId(voter));
+  RaftNode::Quorum quorum{transport_, {}};
+  for (std::int32_t voter : config_.voters) quorum.voters.push_back(raft::NodeId(voter));
   state_ = State();
   was_leading_ = false;
   // The member is owned by this object and silent after stop().
   member_ = std::make_shared<RaftNode>(
-      seams_.executor, seams_.disk, seams_.diag, std::move(raft_config),
+      seams_.executor, seams_.disk, seams_.diag, std::move(raft_config), std::move(quorum),
       seams_.random.split("raft " + std::to_string(++lives_)),
       RaftNode::Events{
           .committed = [this](const auto& entries) { on_committed(entries); },
@@ -82,12 +113,16 @@ void Controller::Core::opened(const io::IoResult<void>& result) {
 void Controller::Core::on_installed(const raft::Snapshot& snapshot) {
   if (auto done = state_.install(snapshot); !done) return broken(done.error());
   publisher_.jumped(*state_.committed());
+  if (transport_) transport_->cluster(state_.committed()->cluster_id());
+  maybe_started();
 }
 
 void Controller::Core::on_committed(const std::vector<raft::Entry>& entries) {
   if (auto done = state_.commit(entries); !done) return broken(done.error());
   publisher_.committed(entries);
+  if (transport_) transport_->cluster(state_.committed()->cluster_id());
   state_.settle();
+  settle_joining(false);
   if (ready() && !liveness_.leading()) {
     liveness_.lead(*state_.head());
     balance_at_ = seams_.executor.now() + config_.leader_balance_interval;
@@ -103,8 +138,16 @@ void Controller::Core::on_role_changed() {
   if (!raft.leading()) {
     was_leading_ = false;
     liveness_.follow();
-    if (config_.voters.size() > 1) end_subscriptions();  // whoever leads now serves the brokers
-    return state_.follow();
+    if (!solitary()) end_subscriptions();  // whoever leads now serves the brokers
+    state_.follow();
+    settle_joining(true);
+    if (raft.leader() != raft::kNobody) {
+      seams_.diag.info("controller", "following",
+                       {{"leader", std::to_string(raft.leader().value())},
+                        {"term", std::to_string(raft.term().value())}});
+    }
+    if (stop_done_) return seams_.executor.post([self = shared_from_this()] { self->stop_now(); });
+    return maybe_started();
   }
   if (std::exchange(was_leading_, true)) return;
   disk_error_.clear();
@@ -165,7 +208,10 @@ void Controller::Core::end_subscriptions() {
 }
 
 void Controller::Core::maybe_started() {
-  if (!start_done_ || !ready() || state_.committed()->cluster_id().is_zero()) return;
+  const bool follows = member_ && member_->running() && !member_->raft().leading() &&
+                       member_->raft().leader() != raft::kNobody;
+  if (!start_done_ || state_.committed()->cluster_id().is_zero()) return;
+  if (!ready() && !follows) return;
   const base::Uuid id = state_.committed()->cluster_id();
   io::IoResult<void> result;
   if (!config_.cluster_id.is_zero() && config_.cluster_id != id) {
@@ -185,16 +231,28 @@ void Controller::Core::maybe_checkpoint() {
 }
 
 void Controller::Core::stop(std::move_only_function<void()> done) {
-  stopping_ = true;
+  stop_done_ = std::move(done);
+  if (!solitary() && ready() && member_->raft().members().voters() > 1) {
+    seams_.diag.info("controller", "handing the leadership over");
+    seams_.executor.timers().set(hand_over_, seams_.executor.now() + kHandOverMax);
+    return member_->transfer();
+  }
+  stop_now();
+}
+
+void Controller::Core::stop_now() {
+  if (std::exchange(stopping_, true)) return;
+  hand_over_.cancel();
   reopen_.cancel();
-  chores_.cancel();
+  remind_.cancel();
   if (start_done_) {
     std::exchange(start_done_, nullptr)(io::io_failure(ECANCELED, "the controller was stopped"));
   }
   liveness_.follow();
   state_.follow();
+  settle_joining(true);
   end_subscriptions();
-  auto finish = [self = shared_from_this(), done = std::move(done)]() mutable {
+  auto finish = [self = shared_from_this(), done = std::move(stop_done_)]() mutable {
     self->member_ = nullptr;
     self->lock_ = nullptr;
     done();
@@ -215,6 +273,7 @@ Stats Controller::Core::stats() const {
   out.log_bytes = earlier_.log_bytes;
   if (member_ && member_->running()) {
     out.leading = member_->raft().leading();
+    out.leader = member_->raft().leader().value();
     out.term = member_->raft().term().value();
     out.syncs += member_->stats().syncs;
     out.snapshots += member_->stats().checkpoints;

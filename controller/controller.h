@@ -3,12 +3,16 @@
 // disk work goes through Executor::blocking. Serves services Admin and Broker of
 // proto/controller.proto on the RpcServer it is given.
 //
+// Without Seams::connect it is the only member there will ever be. With it, the members are those
+// of the log, or for a new cluster those of Config::voters (controller/node/quorum_founder.h).
+//
 //   start -> recover (controller/node/raft_store.h) -> elect -> lead: decide, append, sync, commit,
 //   apply, reply, publish. docs/metadata.md draws it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +27,7 @@
 #include "common/io/rpc.h"
 #include "common/meta/image.h"
 #include "controller/cluster/config_rules.h"
+#include "controller/node/quorum_transport.h"
 
 namespace controller {
 
@@ -33,12 +38,16 @@ struct Seams {
   base::Diag& diag;
   io::RpcServer& rpc;
   base::Random random;
+  // Makes clients of other controllers, on `executor`; null: there are none.
+  ConnectPeer connect = nullptr;
 };
 
 struct Config {
   std::int32_t node_id = 1;
-  // Every member of the quorum, this node among them. Today: exactly this node.
+  // Of a new cluster, this node among them; for a node that shall join one, some that are there.
   std::vector<std::int32_t> voters = {1};
+  // Where controllers answer, unless the metadata log says otherwise.
+  std::map<std::int32_t, io::Address> endpoints;
   // What a new cluster is called; zero draws one. An existing log keeps its own, and start() fails
   // when both are given and differ.
   base::Uuid cluster_id;
@@ -61,6 +70,7 @@ struct Config {
 // For metrics and /readyz. Counters only grow.
 struct Stats {
   bool leading = false;
+  std::int32_t leader = -1;  // as far as this node knows
   std::int64_t term = 0;
   std::int64_t committed = -1;  // offset
   std::uint64_t entries = 0;    // appended by this process
@@ -85,10 +95,12 @@ class Controller {
   Controller& operator=(const Controller&) = delete;
 
   // Recovers `<data_directory>/metadata` (made when missing), joins the quorum, serves. `done`
-  // comes when the log is recovered and this node either leads or follows a leader. On failure the
-  // message says which file and why.
+  // comes when the log is recovered, this node leads or follows a leader, and it knows which
+  // cluster that is. Until then it says every few seconds what it waits for. On failure the message
+  // says which file and why.
   void start(const std::string& data_directory, Done done);
-  // Answers what is pending with NOT_CONTROLLER, ends subscriptions, closes files.
+  // Hands the leadership over if it has it and there is somebody (a second at most); then answers
+  // what is pending with NOT_CONTROLLER, ends subscriptions, closes files.
   void stop(std::move_only_function<void()> done);
 
   // The image of the last committed entry, for health pages. Executor's thread only.

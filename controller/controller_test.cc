@@ -111,8 +111,8 @@ TEST_F(ControllerTest, FailedSyncEndsService) {
   EXPECT_TRUE(controller->stats().failed);
 }
 
-// Goal: start says what is wrong: another cluster's directory, a directory in use, more voters than
-// this release can have, a damaged log.
+// Goal: start says what is wrong: another cluster's directory, a directory in use, other voters that
+// it cannot reach, a damaged log.
 TEST_F(ControllerTest, StartFailsWithReasons) {
   Config config;
   config.cluster_id = {5, 5};
@@ -142,7 +142,7 @@ TEST_F(ControllerTest, StartFailsWithReasons) {
   three.voters = {1, 2, 3};
   started = start(three);
   ASSERT_TRUE(started.has_value());
-  EXPECT_EQ(started->error().code, ENOTSUP);
+  EXPECT_EQ(started->error().code, EINVAL);
   kill();
   disk.flip_bit("/data/metadata/00000000000000000001.wal", 30, 1);
   started = start();

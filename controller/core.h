@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
     settings_.balance_leaders = config_.leader_balance_interval > base::Duration::zero();
     reopen_.on_fire([this] { open(); });
     chores_.on_fire([this] { chores(); });
+    remind_.on_fire([this] { remind(); });
+    hand_over_.on_fire([this] { stop_now(); });
+    join_limit_.on_fire([this] { settle_joining(false); });
   }
 
   void start(const std::string& data_directory, Done done);
@@ -40,6 +44,12 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   Stats stats() const;
 
  private:
+  // A controller on its way to be a voter, and who waits for it.
+  struct Joining {
+    raft::NodeId id;
+    base::Instant deadline;
+    io::RpcReply reply;
+  };
   struct Subscription {
     proto::MetadataRequest request;
     std::shared_ptr<io::RpcSink> sink;
@@ -49,6 +59,10 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   void open();
   void opened(const io::IoResult<void>& result);
   void close_member();
+  void connect_quorum();
+  void remind();
+  void stop_now();
+  bool solitary() const { return transport_ == nullptr; }
   void end_subscriptions();
 
   void on_committed(const std::vector<raft::Entry>& entries);
@@ -61,6 +75,12 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
 
   // Why a call is refused while this node is not ready.
   cluster::Refusal not_ready() const;
+  // What is said of a change that was appended when this node stopped leading.
+  cluster::Refusal lost() const;
+  // An answer that is only a refusal; it names the leader to whoever came to the wrong one.
+  template <class Reply>
+  std::string refused(const cluster::Refusal& refusal) const;
+  void refuse(const cluster::Refusal& refusal, proto::Error* error) const;
   // Leads, and everything committed before is known.
   bool ready() const { return member_ && member_->running() && member_->raft().ready(); }
   raft::Index append(const std::vector<proto::Record>& records);
@@ -73,6 +93,12 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
       const proto::RegisterBrokerRequest& request);
 
   void serve();
+  void serve_quorum();
+  void add_voter(const std::string& bytes, io::RpcReply reply);
+  void remove_voter(const std::string& bytes, io::RpcReply reply);
+  void describe_quorum(io::RpcReply reply);
+  std::optional<cluster::Refusal> members_fixed() const;
+  void settle_joining(bool all);
   void serve_admin();
   void serve_movement();
   void serve_brokers();
@@ -94,7 +120,9 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   State state_;
   Publisher publisher_;
   Liveness liveness_;
+  std::shared_ptr<QuorumTransport> transport_;  // null: solitary
   std::shared_ptr<RaftNode> member_;
+  std::vector<Joining> joining_;
   std::vector<Subscription> waiting_subscriptions_;
   Done start_done_;
   std::uint64_t lives_ = 0;
@@ -109,6 +137,16 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   base::Timer reopen_;
   base::Timer chores_;
   base::Instant balance_at_{};
+  base::Timer remind_;  // while start() has not finished
+  base::Timer join_limit_;
+  base::Timer hand_over_;  // the time that a successor has
 };
+
+template <class Reply>
+std::string Controller::Core::refused(const cluster::Refusal& refusal) const {
+  Reply reply;
+  refuse(refusal, reply.mutable_error());
+  return reply.SerializeAsString();
+}
 
 }  // namespace controller

@@ -13,12 +13,9 @@ namespace {
 
 constexpr base::Duration kChoresEvery = std::chrono::seconds(1);
 
-template <class Reply>
-std::string refused(const cluster::Refusal& refusal) {
-  Reply reply;
-  cluster::set_error(reply.mutable_error(), refusal);
-  return reply.SerializeAsString();
-}
+// A larger entry would not fit into one message between controllers.
+constexpr std::size_t kEntryBytesMax = 32 << 20;
+static_assert(kEntryBytesMax <= wal::kEntryBytesMax);
 
 }  // namespace
 
@@ -28,9 +25,12 @@ raft::Index Controller::Core::append(const std::vector<proto::Record>& records) 
   const raft::Index index =
       member_->propose(std::make_shared<const std::string>(batch.SerializeAsString()));
   ++entries_;
-  // What was decided fits the image that it was decided against.
-  const auto done = state_.appended(member_->raft().log().at(index));
-  CHECK(done.has_value());
+  // What was decided fits the image that it was decided against. Before it there may be entries of
+  // the quorum's own, which say nothing here.
+  for (raft::Index each = state_.head()->offset() + 1; each <= index; each = each + 1) {
+    const auto done = state_.appended(member_->raft().log().at(each));
+    CHECK(done.has_value());
+  }
   return index;
 }
 
@@ -42,7 +42,10 @@ void Controller::Core::serve_method(const char* method, Decide decide) {
         if (auto self = weak.lock()) {
           self->template answer<Request>(request, decide, std::move(reply));
         } else {
-          reply(refused<Reply>({wire::ErrorCode::kNotController, "this controller has stopped"}));
+          Reply out;
+          cluster::set_error(out.mutable_error(),
+                             {wire::ErrorCode::kNotController, "this controller has stopped"});
+          reply(out.SerializeAsString());
         }
       });
 }
@@ -61,7 +64,7 @@ void Controller::Core::answer(const std::string& bytes, Decide& decide, io::RpcR
   if (!decision.records.empty()) {
     std::size_t size = 0;
     for (const auto& each : decision.records) size += each.ByteSizeLong() + 8;
-    if (size > wal::kEntryBytesMax) {
+    if (size > kEntryBytesMax) {
       return reply(refused<Reply>({wire::ErrorCode::kPolicyViolation,
                                    "the change is too large for one entry of the metadata log"}));
     }
@@ -75,9 +78,10 @@ void Controller::Core::answer(const std::string& bytes, Decide& decide, io::RpcR
   }
   // A reply without records may speak of an entry that is not committed yet: it waits too.
   // This object outlives what waits in it.
-  state_.when_committed(index, [this, bytes_out = decision.reply.SerializeAsString(),
+  const bool changes = !decision.records.empty();
+  state_.when_committed(index, [this, changes, bytes_out = decision.reply.SerializeAsString(),
                                 reply = std::move(reply)](bool committed) mutable {
-    reply(committed ? std::move(bytes_out) : refused<Reply>(not_ready()));
+    reply(committed ? std::move(bytes_out) : refused<Reply>(changes ? lost() : not_ready()));
   });
 }
 
@@ -89,11 +93,19 @@ cluster::Refusal Controller::Core::not_ready() const {
   return {wire::ErrorCode::kNotController, "this controller does not lead at present"};
 }
 
+// It may be committed yet, by whoever leads next: nobody may repeat it unseen.
+cluster::Refusal Controller::Core::lost() const {
+  if (!disk_error_.empty()) return not_ready();
+  return {wire::ErrorCode::kRequestTimedOut,
+          "the leadership was lost before the change was committed: it may or may not come"};
+}
+
 void Controller::Core::serve() {
   // Handlers run only while this object lives.
   serve_admin();
   serve_movement();
   serve_brokers();
+  serve_quorum();
   seams_.rpc.serve_stream(
       methods::kMetadata,
       [weak = weak_from_this()](std::string request, std::shared_ptr<io::RpcSink> sink) {
@@ -246,7 +258,7 @@ void Controller::Core::subscribe(const proto::MetadataRequest& request,
   }
   // In a quorum another one may lead: whoever asks must look there.
   const bool leads = member_ && member_->running() && member_->raft().leading();
-  if (config_.voters.size() > 1 && !leads) return;
+  if (!solitary() && !leads) return;
   sink->on_gone = [weak = weak_from_this(), raw = sink.get()] {
     if (auto self = weak.lock()) {
       std::erase_if(self->waiting_subscriptions_,

@@ -25,5 +25,9 @@ inline constexpr const char* kRegisterBroker = "Broker/Register";
 inline constexpr const char* kHeartbeat = "Broker/Heartbeat";
 inline constexpr const char* kAlterPartition = "Broker/AlterPartition";
 inline constexpr const char* kMetadata = "Broker/Metadata";
+inline constexpr const char* kAddVoter = "Admin/AddVoter";
+inline constexpr const char* kRemoveVoter = "Admin/RemoveVoter";
+inline constexpr const char* kQuorumStep = "Quorum/Step";
+inline constexpr const char* kQuorumProbe = "Quorum/Probe";
 
 }  // namespace controller::methods

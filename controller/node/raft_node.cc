@@ -1,5 +1,6 @@
 #include "controller/node/raft_node.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -8,11 +9,12 @@
 namespace controller {
 
 RaftNode::RaftNode(io::Executor& executor, io::Disk& disk, base::Diag& diag, raft::Config config,
-                   base::Random random, Events events)
+                   Quorum quorum, base::Random random, Events events)
     : executor_(executor),
       disk_(disk),
       diag_(diag),
       config_(std::move(config)),
+      quorum_(std::move(quorum)),
       random_(random),
       events_(std::move(events)) {}
 
@@ -23,8 +25,11 @@ void RaftNode::start(const std::string& directory,
   });
   auto result = std::make_shared<io::IoResult<RaftStore::Opened>>();
   writing_ = true;  // the disk is busy
+  base::Random names = random_.split("directory");
   executor_.blocking(
-      [result, directory, &disk = disk_] { *result = RaftStore::open(disk, directory); },
+      [result, directory, &disk = disk_, name = base::Uuid::random(names)] {
+        *result = RaftStore::open(disk, directory, name);
+      },
       [self = shared_from_this(), result, done = std::move(done)]() mutable {
         self->writing_ = false;
         if (self->stopped_) {
@@ -35,7 +40,7 @@ void RaftNode::start(const std::string& directory,
         if (!*result) return done(std::unexpected(result->error()));
         self->opened(std::move(**result));
         done({});
-        if (self->running()) self->step(raft::Start{});
+        if (self->running()) self->begin();
       });
 }
 
@@ -50,10 +55,64 @@ void RaftNode::opened(RaftStore::Opened opened) {
               {"bytes_cut", std::to_string(opened.bytes_cut)}});
   if (recovered.snapshot.data) events_.installed(recovered.snapshot);
   // Alone, nobody will ever be sent the snapshot.
-  if (config_.voters.size() == 1) recovered.snapshot.data = nullptr;
+  if (!quorum_.transport) recovered.snapshot.data = nullptr;
   hard_state_ = recovered.hard_state;
+  config_.directory = opened.directory;
   raft_.emplace(config_, std::move(recovered), random_, executor_.now());
 }
+
+void RaftNode::begin() {
+  if (quorum_.transport) {
+    quorum_.transport->receive([weak = weak_from_this()](raft::Message message) {
+      if (const auto self = weak.lock()) self->step(raft::Receive{std::move(message)});
+    });
+  }
+  step(raft::Start{});
+  if (!running() || raft_->log().members()) return;
+  const raft::Member self{config_.self, config_.directory, true, {}, 0};
+  std::vector<raft::NodeId> others = quorum_.voters;
+  std::erase(others, config_.self);
+  // A log without members was written by a release that knew quorums of one only.
+  if (raft_->log().last_index() > raft::Index(0) || others.empty()) {
+    return found(raft::Membership{{self}});
+  }
+  if (quorum_.voters.size() > others.size() && config_.self < *std::ranges::min_element(others)) {
+    founder_ = std::make_shared<QuorumFounder>(
+        executor_, diag_, quorum_.transport, self, std::move(others),
+        [this](std::optional<raft::Membership> members) { found(std::move(members)); });
+    return founder_->start();
+  }
+  diag_.info("quorum", "the log is empty: waiting to be taken in",
+             {{"directory", config_.directory.to_string()}});
+}
+
+void RaftNode::found(std::optional<raft::Membership> members) {
+  if (!running() || raft_->log().members()) return;
+  if (!members) {
+    // Its own part of the cluster's log is gone: it votes again when the leader has let it.
+    diag_.warn("quorum", "the disk is empty, but the cluster exists: waiting to be taken in",
+               {{"directory", config_.directory.to_string()}});
+    return;
+  }
+  if (members->members.size() > 1) {
+    if (raft_->log().last_index() > raft::Index(0)) return;
+    diag_.info("quorum", "founding a cluster",
+               {{"controllers", std::to_string(members->members.size())}});
+  }
+  step(raft::Found{std::move(*members)});
+}
+
+QuorumTransport::Probe RaftNode::probe() const {
+  const auto& log = raft_->log();
+  return {config_.directory, log.last_index() == raft::Index(0) && !log.members()};
+}
+
+void RaftNode::change_members(raft::Membership members) {
+  CHECK(running());
+  step(raft::ChangeMembers{std::move(members)});
+}
+
+void RaftNode::transfer() { step(raft::Transfer{}); }
 
 raft::Index RaftNode::propose(raft::Data data) {
   CHECK(running());
@@ -67,7 +126,7 @@ void RaftNode::checkpoint(raft::Index index, std::function<std::string()> state)
   const auto term = raft_->log().term_at(index);
   CHECK(term.has_value());
   checkpointing_ = true;
-  next_.snapshot = raft::Snapshot{index, *term, nullptr};
+  next_.snapshot = raft::Snapshot{index, *term, nullptr, raft_->log().members_at(index)};
   next_.state = std::move(state);
   schedule_write();
 }
@@ -93,12 +152,31 @@ void RaftNode::carry_out(raft::Output& out) {
     next_.write_id = out.write_id;
     schedule_write();
   }
-  // A quorum of one has nobody to write to.
-  CHECK(out.send.empty());
-  CHECK(out.send_after_sync.empty());
-  if (out.install) events_.installed(*out.install);
-  if (!out.committed.empty()) events_.committed(out.committed);
-  if (out.role_changed && running()) events_.role_changed();
+  written_ = std::max(written_, out.write_id);
+  if (quorum_.transport && raft_->log().members() != members_) {
+    members_ = raft_->log().members();
+    if (members_) quorum_.transport->members(*members_);
+  }
+  for (const raft::Message& each : out.send) send(each);
+  for (raft::Message& each : out.send_after_sync) parked_.push_back({written_, std::move(each)});
+  release();
+  // Who led hears first that it does not: what follows was decided by somebody else.
+  const bool lost = out.role_changed && !raft_->leading();
+  if (lost) events_.role_changed();
+  if (out.install && running()) events_.installed(*out.install);
+  if (!out.committed.empty() && running()) events_.committed(out.committed);
+  if (out.role_changed && !lost && running()) events_.role_changed();
+}
+
+void RaftNode::send(const raft::Message& message) {
+  if (quorum_.transport) quorum_.transport->send(message);
+}
+
+void RaftNode::release() {
+  while (!parked_.empty() && parked_.front().write_id <= durable_) {
+    send(parked_.front().message);
+    parked_.pop_front();
+  }
 }
 
 // At the end of the turn, so that everything proposed in it shares one sync.
@@ -150,17 +228,22 @@ void RaftNode::wrote(const std::shared_ptr<Job>& job) {
     ++stats_.checkpoints;
     checkpointing_ = false;
     if (job->state) {
-      if (config_.voters.size() == 1) job->snapshot->data = nullptr;
+      if (!quorum_.transport) job->snapshot->data = nullptr;
       step(raft::Compact{*job->snapshot});
     }
   }
-  if (job->write_id > 0) step(raft::Synced{job->write_id});
+  if (job->write_id > 0) {
+    durable_ = job->write_id;
+    release();
+    step(raft::Synced{job->write_id});
+  }
   if (running() && (next_.write_id > 0 || next_.snapshot)) schedule_write();
 }
 
 void RaftNode::fail(const io::IoError& error) {
   stopped_ = true;
   timer_.cancel();
+  founder_ = nullptr;
   diag_.error("raft", "the metadata log's disk failed", {{"error", error.what}});
   events_.failed(error);
 }
@@ -168,6 +251,7 @@ void RaftNode::fail(const io::IoError& error) {
 void RaftNode::stop(std::move_only_function<void()> done) {
   stopped_ = true;
   timer_.cancel();
+  founder_ = nullptr;
   if (!writing_) return done();
   stop_done_ = std::move(done);
 }

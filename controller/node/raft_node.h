@@ -1,9 +1,10 @@
 // One member of the quorum at work: the Raft core, its store, its timer. Carries out the core's
 // outputs: all writes of a turn go to the disk with one sync (group commit), what must wait for the
-// disk waits. Lives on one executor; the store is touched only inside Executor::blocking, one job
-// at a time.
+// disk waits; messages go through the transport. Lives on one executor; the store is touched only
+// inside Executor::blocking, one job at a time.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +15,8 @@
 #include "common/base/random.h"
 #include "common/io/disk.h"
 #include "common/io/executor.h"
+#include "controller/node/quorum_founder.h"
+#include "controller/node/quorum_transport.h"
 #include "controller/node/raft_store.h"
 #include "controller/raft/raft.h"
 
@@ -37,8 +40,15 @@ class RaftNode : public std::enable_shared_from_this<RaftNode> {
     std::uint64_t log_bytes = 0;
   };
 
+  // How it finds the quorum when its log names no members yet.
+  struct Quorum {
+    std::shared_ptr<QuorumTransport> transport;  // null: there is nobody else, ever
+    std::vector<raft::NodeId> voters;            // of a new cluster
+  };
+
+  // The config's directory is read from the store.
   RaftNode(io::Executor& executor, io::Disk& disk, base::Diag& diag, raft::Config config,
-           base::Random random, Events events);
+           Quorum quorum, base::Random random, Events events);
 
   // Opens the store and joins the quorum. `done` on the executor.
   void start(const std::string& directory, std::move_only_function<void(io::IoResult<void>)> done);
@@ -49,6 +59,11 @@ class RaftNode : public std::enable_shared_from_this<RaftNode> {
   const raft::Raft& raft() const { return *raft_; }
   // Only while raft().leading(). Data is at most wal::kEntryBytesMax.
   raft::Index propose(raft::Data data);
+  // Only while raft().can_change(), to members that differ in one.
+  void change_members(raft::Membership members);
+  // While leading: hands the leadership over, if there is somebody.
+  void transfer();
+  QuorumTransport::Probe probe() const;
   // Cuts the log behind committed `index`: `state` is called away from the executor and gives the
   // state machine's state there. Ignored while one is under way.
   void checkpoint(raft::Index index, std::function<std::string()> state);
@@ -68,7 +83,17 @@ class RaftNode : public std::enable_shared_from_this<RaftNode> {
     std::uint64_t log_bytes = 0;
   };
 
+  // A message that speaks of what is not durable yet.
+  struct Parked {
+    std::uint64_t write_id;
+    raft::Message message;
+  };
+
   void opened(RaftStore::Opened opened);
+  void begin();
+  void found(std::optional<raft::Membership> members);
+  void send(const raft::Message& message);
+  void release();
   void step(const raft::Input& input);
   void carry_out(raft::Output& out);
   void schedule_write();
@@ -81,12 +106,18 @@ class RaftNode : public std::enable_shared_from_this<RaftNode> {
   io::Disk& disk_;
   base::Diag& diag_;
   raft::Config config_;
+  Quorum quorum_;
   base::Random random_;
   Events events_;
   std::unique_ptr<RaftStore> store_;
   std::optional<raft::Raft> raft_;
   raft::HardState hard_state_;  // the last one given to the disk, or read from it
-  Job next_;                    // gathered since the last write began
+  std::shared_ptr<QuorumFounder> founder_;
+  raft::MembershipPtr members_;  // as the transport has them
+  std::uint64_t written_ = 0;    // id of the last write handed to the disk, or gathered for it
+  std::uint64_t durable_ = 0;
+  std::deque<Parked> parked_;
+  Job next_;  // gathered since the last write began
   bool write_scheduled_ = false;
   bool writing_ = false;
   bool checkpointing_ = false;

@@ -48,7 +48,7 @@ io::IoResult<Scan> scan(const std::string& path, base::BytesView bytes, std::uin
     known_durable = std::max(known_durable, read->durable);
     if (const auto* header = std::get_if<wal::Header>(&read->frame)) {
       if (!first) return damaged(path, "a second header at " + std::to_string(out.end));
-      if (header->version != wal::kVersion) {
+      if (header->version > wal::kVersion) {
         return damaged(path,
                        "version " + std::to_string(header->version) + " is of a newer release");
       }
@@ -80,11 +80,10 @@ io::IoResult<Scan> scan(const std::string& path, base::BytesView bytes, std::uin
   return out;
 }
 
-base::Bytes segment_start(std::uint64_t generation, const raft::Snapshot& snapshot,
-                          const raft::HardState& hard_state, std::span<const raft::Entry> entries,
-                          std::uint64_t durable) {
+base::Bytes segment_start(const wal::Header& header, const raft::HardState& hard_state,
+                          std::span<const raft::Entry> entries, std::uint64_t durable) {
   base::Bytes frames;
-  const wal::Header header{wal::kVersion, generation, snapshot.index, snapshot.term};
+  const std::uint64_t generation = header.generation;
   wal::append(frames, header, generation, 0, durable);
   wal::append(frames, hard_state, generation, frames.size(), durable);
   for (const raft::Entry& each : entries) {
@@ -101,7 +100,8 @@ io::IoResult<T> RaftStore::failure(io::IoError error) {
   return std::unexpected(std::move(error));
 }
 
-io::IoResult<RaftStore::Opened> RaftStore::open(io::Disk& disk, const std::string& directory) {
+io::IoResult<RaftStore::Opened> RaftStore::open(io::Disk& disk, const std::string& directory,
+                                                base::Uuid name) {
   if (auto made = disk.make_directories(directory); !made) return std::unexpected(made.error());
   // A process that was killed may have left names that are not durable yet.
   const auto slash = directory.rfind('/');
@@ -114,7 +114,8 @@ io::IoResult<RaftStore::Opened> RaftStore::open(io::Disk& disk, const std::strin
   for (const auto& each : *listed) {
     generation = std::max(generation, number_of(each.name, ".wal").value_or(0));
   }
-  Opened out{std::unique_ptr<RaftStore>(new RaftStore(disk, directory)), {}, 0};
+  Opened out;
+  out.store = std::unique_ptr<RaftStore>(new RaftStore(disk, directory));
   RaftStore& store = *out.store;
   if (generation == 0) {
     for (const auto& each : *listed) {
@@ -122,15 +123,29 @@ io::IoResult<RaftStore::Opened> RaftStore::open(io::Disk& disk, const std::strin
         return damaged(directory, "there is a snapshot and no log");
       }
     }
-    const raft::Snapshot none{raft::Index(0), raft::Term(0), nullptr};
-    if (auto made = store.start_segment(1, none, {}, {}); !made) {
+    out.fresh = true;
+    out.directory = store.name_ = name;
+    if (auto made = store.start_segment(1, raft::Snapshot{}, {}, {}); !made) {
       return std::unexpected(made.error());
     }
     return out;
   }
 
   if (auto read = store.read_back(generation, out); !read) return std::unexpected(read.error());
+  if (store.name_.is_zero()) {
+    // Of an earlier release: the segment is written again, with a name.
+    store.name_ = name;
+    if (auto named = store.rename(out.recovered); !named) return std::unexpected(named.error());
+  }
+  out.directory = store.name_;
   return out;
+}
+
+io::IoResult<void> RaftStore::rename(const raft::Recovered& recovered) {
+  const auto made =
+      start_segment(generation_ + 1, recovered.snapshot, recovered.hard_state, recovered.entries);
+  if (!made) return made;
+  return remove_others(generation_, recovered.snapshot.index);
 }
 
 // Takes in the newest segment and its snapshot, and cuts a torn tail.
@@ -141,6 +156,7 @@ io::IoResult<void> RaftStore::read_back(std::uint64_t generation, Opened& out) {
   auto scanned = scan(path, base::as_bytes(*content), generation);
   if (!scanned) return std::unexpected(scanned.error());
   out.bytes_cut = content->size() - scanned->end;
+  name_ = scanned->header.directory;
   out.recovered.hard_state = scanned->hard_state;
   out.recovered.entries = std::move(scanned->entries);
   if (scanned->header.snapshot_index > raft::Index(0)) {
@@ -206,8 +222,9 @@ io::IoResult<void> RaftStore::start_segment(std::uint64_t generation,
   // Nothing of it counts before all of it is durable, which replace_file sees to: every frame says
   // so. The size is known only after a first pass.
   base::Bytes frames;
-  frames = segment_start(generation, snapshot, hard_state, entries, 0);
-  frames = segment_start(generation, snapshot, hard_state, entries, frames.size());
+  const wal::Header header{wal::kVersion, generation, snapshot.index, snapshot.term, name_};
+  frames = segment_start(header, hard_state, entries, 0);
+  frames = segment_start(header, hard_state, entries, frames.size());
   const std::string path = directory_ + "/" + file_name(generation, ".wal");
   if (auto made = disk_.replace_file(path, base::as_text(frames)); !made) {
     return failure<void>(made.error());

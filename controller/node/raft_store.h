@@ -3,7 +3,8 @@
 // Format: docs/metadata.md.
 //
 //   <20 digits>.snapshot   the image after entry N, named by N
-//   <20 digits>.wal        frames: header, hard state, entries; numbered by generation
+//   <20 digits>.wal        frames: header (with the disk's name), hard state, entries, members;
+//                          numbered by generation
 //
 // checkpoint() writes a new snapshot and a new segment that continues it, each atomically, before
 // the old ones go: the highest generation is always whole up to what was synced. A torn tail, which
@@ -31,10 +32,12 @@ class RaftStore {
   struct Opened {
     std::unique_ptr<RaftStore> store;
     raft::Recovered recovered;
+    base::Uuid directory;         // the name of this disk
+    bool fresh = false;           // there was no log
     std::uint64_t bytes_cut = 0;  // of a torn tail
   };
-  // Makes `directory` and an empty log in it when missing.
-  static io::IoResult<Opened> open(io::Disk& disk, const std::string& directory);
+  // Makes `directory` and an empty log in it when missing; a log without a name is called `name`.
+  static io::IoResult<Opened> open(io::Disk& disk, const std::string& directory, base::Uuid name);
 
   // Not durable before sync(). An entry replaces what the log holds from its index on.
   io::IoResult<void> write(const std::optional<raft::HardState>& hard_state,
@@ -55,12 +58,14 @@ class RaftStore {
   io::IoResult<void> start_segment(std::uint64_t generation, const raft::Snapshot& snapshot,
                                    const raft::HardState& hard_state,
                                    std::span<const raft::Entry> entries);
+  io::IoResult<void> rename(const raft::Recovered& recovered);
   io::IoResult<void> remove_others(std::uint64_t generation, raft::Index snapshot);
   template <class T>
   io::IoResult<T> failure(io::IoError error);
 
   io::Disk& disk_;
   std::string directory_;
+  base::Uuid name_;
   std::uint64_t generation_ = 0;
   std::shared_ptr<io::File> file_;
   std::uint64_t end_ = 0;      // of the frames written

@@ -24,7 +24,7 @@ Entry entry(std::int64_t index, std::int64_t term, const std::string& text) {
 }
 
 RaftStore::Opened open(sim::SimDisk& disk) {
-  auto opened = RaftStore::open(disk, kDirectory);
+  auto opened = RaftStore::open(disk, kDirectory, base::Uuid{1, 2});
   EXPECT_TRUE(opened.has_value()) << (opened ? "" : opened.error().what);
   return std::move(*opened);
 }
@@ -134,7 +134,7 @@ TEST(RaftStore, RefusesDamageBeforeTheSyncedEnd) {
   }
   for (std::uint64_t at = 0; at < synced; ++at) {
     disk.flip_bit(kSegment, at, static_cast<int>(at % 8));
-    auto opened = RaftStore::open(disk, kDirectory);
+    auto opened = RaftStore::open(disk, kDirectory, base::Uuid{1, 2});
     EXPECT_FALSE(opened.has_value()) << at;
     if (!opened) {
       EXPECT_NE(opened.error().what.find(kSegment), std::string::npos);
@@ -156,11 +156,11 @@ TEST(RaftStore, RefusesDamagedOrMissingSnapshot) {
   }
   const std::string path = kDirectory + "/00000000000000000001.snapshot";
   disk.flip_bit(path, 26, 3);
-  EXPECT_FALSE(RaftStore::open(disk, kDirectory).has_value());
+  EXPECT_FALSE(RaftStore::open(disk, kDirectory, base::Uuid{1, 2}).has_value());
   disk.flip_bit(path, 26, 3);
-  EXPECT_TRUE(RaftStore::open(disk, kDirectory).has_value());
+  EXPECT_TRUE(RaftStore::open(disk, kDirectory, base::Uuid{1, 2}).has_value());
   ASSERT_TRUE(disk.remove(path).has_value());
-  EXPECT_FALSE(RaftStore::open(disk, kDirectory).has_value());
+  EXPECT_FALSE(RaftStore::open(disk, kDirectory, base::Uuid{1, 2}).has_value());
 }
 
 // Goal: after a failed sync nothing is claimed any more, although the disk works again.

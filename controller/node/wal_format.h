@@ -14,7 +14,8 @@
 
 namespace controller::wal {
 
-inline constexpr std::uint32_t kVersion = 1;
+// 2: the directory's name, members. Version 1 is read.
+inline constexpr std::uint32_t kVersion = 2;
 // Larger entries are refused when proposed, so a larger length on disk is damage.
 inline constexpr std::size_t kEntryBytesMax = 64 << 20;
 
@@ -24,6 +25,7 @@ struct Header {
   std::uint64_t generation = 0;
   raft::Index snapshot_index;  // the snapshot that the segment continues; 0: none
   raft::Term snapshot_term;
+  base::Uuid directory;  // zero in version 1
 };
 using Frame = std::variant<Header, raft::HardState, raft::Entry>;
 

@@ -8,8 +8,8 @@
 
 namespace controller::raft {
 
-void Raft::append_as_leader(Data data, Output& out) {
-  Entry entry{log_.last_index() + 1, hard_.term, std::move(data)};
+void Raft::append_as_leader(Data data, Output& out, MembershipPtr members) {
+  Entry entry{log_.last_index() + 1, hard_.term, std::move(data), std::move(members)};
   log_.append(entry);
   out.append.push_back(std::move(entry));
   wrote_ = true;
@@ -103,8 +103,17 @@ void Raft::on_append_request(const Message& message, const AppendRequest& reques
 
 void Raft::on_append_reply(const Message& message, const AppendReply& reply, Output& out) {
   if (role_ != Role::kLeader || message.term != hard_.term) return;
-  Progress& progress = followers_.at(message.from);
+  const auto found = followers_.find(message.from);
+  if (found == followers_.end()) return;
+  Progress& progress = found->second;
+  if (progress.directory != message.from_directory) {
+    // Another disk: what was known was about the one before.
+    progress = Progress{};
+    progress.next = progress.next_at_heartbeat = log_.last_index() + 1;
+    progress.directory = message.from_directory;
+  }
   progress.heard = now_;
+  progress.answered = true;
   if (reply.index > log_.last_index() || reply.refused > log_.last_index()) return;
   if (!reply.accepted) {
     const bool late =
@@ -114,13 +123,14 @@ void Raft::on_append_reply(const Message& message, const AppendReply& reply, Out
     progress.in_flight = 0;
     progress.next = std::max(progress.match + 1, std::min(reply.index + 1, reply.refused));
     replicate(message.from, progress, true, out);
-    return;
+    return maybe_change_members(out);
   }
   if (progress.in_flight > 0) --progress.in_flight;
   if (reply.index > progress.match) {
     progress.match = reply.index;
     progress.next = std::max(progress.next, reply.index + 1);
     advance_commit_as_leader(out);
+    if (role_ != Role::kLeader || !followers_.contains(message.from)) return;
   }
   if (progress.snapshotting) {
     if (progress.match < log_.snapshot().index) return;
@@ -130,7 +140,11 @@ void Raft::on_append_reply(const Message& message, const AppendReply& reply, Out
     progress.probing = false;
     progress.in_flight = 0;
   }
+  if (progress.match >= progress.end_at_answer) progress.caught_up = now_;
+  progress.end_at_answer = log_.last_index();
   replicate(message.from, progress, false, out);
+  if (transferring_) return hand_over(out);
+  maybe_change_members(out);
 }
 
 void Raft::on_snapshot_request(const Message& message, const SnapshotRequest& request,
@@ -163,11 +177,21 @@ void Raft::on_snapshot_request(const Message& message, const SnapshotRequest& re
 
 // The highest index that a majority holds durably, if it is of this term (Raft §5.4.2).
 void Raft::advance_commit_as_leader(Output& out) {
-  std::vector<Index> held{MUTANT("raft-counts-what-is-not-synced") ? log_.last_index() : durable_};
-  for (const auto& [node, progress] : followers_) held.push_back(progress.match);
+  std::vector<Index> held;
+  for (const Member& each : members().members) {
+    if (!each.voter) continue;
+    if (each.id == config_.self) {
+      held.push_back(MUTANT("raft-counts-what-is-not-synced") ? log_.last_index() : durable_);
+    } else {
+      held.push_back(counts(each) ? followers_.at(each.id).match : Index(0));
+    }
+  }
+  CHECK(!held.empty());
   std::ranges::sort(held, std::greater{});
-  const Index majority = held[config_.voters.size() / 2];
-  if (majority > commit_ && log_.term_at(majority) == hard_.term) commit_to(majority, out);
+  const Index majority = held[held.size() / 2];
+  if (majority <= commit_ || log_.term_at(majority) != hard_.term) return;
+  commit_to(majority, out);
+  maybe_leave(out);
 }
 
 void Raft::commit_to(Index index, Output& out) {

@@ -33,11 +33,13 @@ void Raft::become_follower(Term term, NodeId leader, Output& out) {
   if (role_ == Role::kLeader || leader != kNobody) restart_election_timer();
   role_ = Role::kFollower;
   leader_ = leader;
+  transferring_ = false;
   followers_.clear();
   votes_.clear();
 }
 
-void Raft::stand(bool pre, Output& out) {
+void Raft::stand(bool pre, Output& out, bool transfer) {
+  CHECK(may_stand());
   role_ = pre ? Role::kPreCandidate : Role::kCandidate;
   leader_ = kNobody;
   votes_.clear();
@@ -49,14 +51,14 @@ void Raft::stand(bool pre, Output& out) {
     set_hard_state({hard_.term + 1, config_.self}, out);
     // Alone, the vote and the first entry of the term reach the disk with one sync, and nothing is
     // committed before it.
-    if (config_.voters.size() == 1) return become_leader(out);
+    if (alone()) return become_leader(out);
   }
   // A vote must not be asked for before the own one cannot be taken back.
   auto& queue = pre ? out.send : out.send_after_sync;
   const Term term = pre ? hard_.term + 1 : hard_.term;
-  for (NodeId node : config_.voters) {
-    if (node == config_.self) continue;
-    send(node, term, VoteRequest{pre, log_.last_index(), log_.last_term()}, queue);
+  for (const Member& each : members().members) {
+    if (each.id == config_.self || !each.voter) continue;
+    send(each.id, term, VoteRequest{pre, log_.last_index(), log_.last_term(), transfer}, queue);
   }
 }
 
@@ -70,7 +72,10 @@ void Raft::count_own_vote(Output& out) {
 void Raft::count_votes(Output& out) {
   std::size_t granted = 0;
   std::size_t refused = 0;
-  for (const auto& [node, vote] : votes_) ++(vote ? granted : refused);
+  for (const auto& [node, vote] : votes_) {
+    const Member* member = members().find(node);
+    if (member && member->voter) ++(vote ? granted : refused);
+  }
   if (is_majority(granted)) {
     if (role_ == Role::kPreCandidate) {
       stand(false, out);
@@ -90,27 +95,28 @@ void Raft::become_leader(Output& out) {
   out.role_changed = true;
   votes_.clear();
   followers_.clear();
-  for (NodeId node : config_.voters) {
-    if (node == config_.self) continue;
-    Progress progress;
-    progress.next = log_.last_index() + 1;
-    progress.next_at_heartbeat = progress.next;
-    progress.heard = now_;
-    followers_.emplace(node, progress);
-  }
+  transferring_ = false;
+  follow_members();
   term_start_ = log_.last_index() + 1;
   quorum_check_at_ = now_ + config_.election_timeout;
   // Entries of older terms are committed only through one of this term.
-  append_as_leader(std::make_shared<const std::string>(), out);
+  // The first of all names the members that found the log.
+  append_as_leader(std::make_shared<const std::string>(), out,
+                   log_.members_index() == Index(0) ? log_.members() : nullptr);
   heartbeat_at_ = now_ + config_.heartbeat;
   for (auto& [node, progress] : followers_) replicate(node, progress, false, out);
 }
 
 void Raft::check_quorum(Output& out) {
   quorum_check_at_ = now_ + config_.election_timeout;
-  std::size_t present = 1;
-  for (const auto& [node, progress] : followers_) {
-    if (now_ - progress.heard <= config_.election_timeout) ++present;
+  std::size_t present = 0;
+  for (const Member& each : members().members) {
+    if (!each.voter) continue;
+    if (each.id == config_.self) {
+      ++present;
+    } else if (counts(each) && now_ - followers_.at(each.id).heard <= config_.election_timeout) {
+      ++present;
+    }
   }
   if (!is_majority(present)) become_follower(hard_.term, kNobody, out);
 }
@@ -144,6 +150,8 @@ void Raft::on_vote_reply(const Message& message, const VoteReply& reply, Output&
   if (role_ != asked) return;
   const Term term = reply.pre && reply.granted ? hard_.term + 1 : hard_.term;
   if (message.term != term) return;
+  const Member* member = members().find(message.from);
+  if (!member || member->directory != message.from_directory) return;
   votes_[message.from] = reply.granted;
   count_votes(out);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/base/uuid.h"
 
 namespace controller::raft {
 
@@ -20,10 +21,46 @@ inline constexpr NodeId kNobody{-1};
 
 using Data = std::shared_ptr<const std::string>;
 
+// One member of the quorum. A learner gets the log but has no vote.
+struct Member {
+  NodeId id;
+  // The name that its disk was given when it was first used. Whoever answers to the id from another
+  // disk has lost what this one promised: it has no vote until the members are changed.
+  base::Uuid directory;
+  bool voter = true;
+  std::string host;  // where the others reach it; empty: told by their configuration
+  std::uint16_t port = 0;
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+// Who belongs to the quorum, by id, each once. In force from the entry that holds it, committed or
+// not (Ongaro's thesis, chapter 4); each differs from the one before in at most one voter.
+struct Membership {
+  std::vector<Member> members;
+
+  const Member* find(NodeId id) const {
+    for (const Member& each : members) {
+      if (each.id == id) return &each;
+    }
+    return nullptr;
+  }
+  std::size_t voters() const {
+    std::size_t out = 0;
+    for (const Member& each : members) out += each.voter ? 1 : 0;
+    return out;
+  }
+  // With `member` in the place of the one of its id, or new.
+  Membership with(const Member& member) const;
+  Membership without(NodeId id) const;
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+using MembershipPtr = std::shared_ptr<const Membership>;
+
 struct Entry {
   Index index;
   Term term;
-  Data data;  // never null; empty in the entry that opens a leader's term
+  Data data;  // never null; empty in the entry that opens a leader's term, and beside members
+  MembershipPtr members;  // not null: from here on
 };
 
 // What must be on disk before it is spoken of.
@@ -38,6 +75,7 @@ struct Snapshot {
   Index index;
   Term term;
   Data data;
+  MembershipPtr members;  // in force there
 };
 
 // Asks for a vote, or (pre) whether one would be given: the latter changes nobody's term, so a
@@ -46,6 +84,8 @@ struct VoteRequest {
   bool pre = false;
   Index last_index;
   Term last_term;
+  // The leader asked for this election: that it was heard lately is no reason to refuse.
+  bool transfer = false;
 };
 struct VoteReply {
   bool pre = false;
@@ -67,6 +107,8 @@ struct AppendReply {
 struct SnapshotRequest {
   Snapshot snapshot;
 };
+// The leader hands its place over: stand for election at once.
+struct TimeoutNow {};
 
 struct Message {
   NodeId from;
@@ -74,7 +116,10 @@ struct Message {
   // The sender's term. Of a pre-vote request: the term it would stand for; of a granted pre-vote
   // reply: that term again.
   Term term;
-  std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotRequest> body;
+  std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, SnapshotRequest, TimeoutNow>
+      body;
+  base::Uuid from_directory;
+  base::Uuid to_directory;  // which disk of the receiver the sender counts on; zero: none
 };
 
 }  // namespace controller::raft

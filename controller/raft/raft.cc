@@ -16,7 +16,6 @@ Raft::Raft(Config config, Recovered recovered, base::Random random, base::Instan
       log_(std::move(recovered.snapshot), std::move(recovered.entries)),
       commit_(log_.snapshot().index),
       durable_(log_.last_index()) {
-  CHECK(is_voter(config_.self));
   // A sole voter writes its term and that term's first entry with one sync: a torn end may keep
   // the entry and lose the term. In a larger quorum the vote was durable before the entry was made.
   if (log_.last_term() > hard_.term) hard_ = {log_.last_term(), config_.self};
@@ -38,41 +37,46 @@ void Raft::step(const Input& input, base::Instant now, Output& out) {
   pending_.push_back({last_write_id_, log_.last_index(), hard_});
 }
 
-bool Raft::is_voter(NodeId node) const {
-  return std::ranges::find(config_.voters, node) != config_.voters.end();
-}
-
 void Raft::on(const Start&, Output& out) {
-  if (config_.voters.size() == 1) stand(false, out);
+  if (votes() && members().voters() == 1) stand(false, out);
 }
 
 void Raft::on(const Tick&, Output& out) {
   if (role_ == Role::kLeader) {
     if (now_ >= quorum_check_at_) check_quorum(out);
+    if (transferring_ && now_ >= transfer_until_) transferring_ = false;
     if (role_ == Role::kLeader && now_ >= heartbeat_at_) heartbeat(out);
   } else if (now_ >= election_at_) {
-    stand(config_.voters.size() > 1, out);
+    const bool sole = votes() && members().voters() == 1;
+    if (may_stand()) return stand(!sole, out);
+    become_follower(hard_.term, kNobody, out);
+    restart_election_timer();
   }
 }
 
 base::Instant Raft::wake_at() const {
   if (role_ != Role::kLeader) return election_at_;
-  if (config_.voters.size() == 1) return base::Instant::max();
+  if (alone()) return base::Instant::max();
   return std::min(heartbeat_at_, quorum_check_at_);
 }
 
 void Raft::on(const Receive& event, Output& out) {
   const Message& message = event.message;
-  // What is not from a fellow voter, or not for this one, was sent by mistake.
-  if (message.to != config_.self || !is_voter(message.from) || message.from == config_.self) return;
+  // What is not for this member was sent by mistake. Who sent it may be a member that this one's
+  // log does not know yet.
+  if (message.to != config_.self || message.from == config_.self) return;
   const auto* vote = std::get_if<VoteRequest>(&message.body);
+  // The vote that is asked for was the other disk's to give.
+  if (vote && message.to_directory != config_.directory && !MUTANT("raft-votes-for-lost-disk")) {
+    return;
+  }
   if (message.term > hard_.term) {
     const auto* vote_reply = std::get_if<VoteReply>(&message.body);
     const bool of_pre_vote =
         (vote && vote->pre) || (vote_reply && vote_reply->pre && vote_reply->granted);
     // A member that was cut off for long stands with a high term: while the leader is there, it
     // does not count.
-    const bool untimely = vote && heard_leader_lately();
+    const bool untimely = vote && !vote->transfer && heard_leader_lately();
     if (!of_pre_vote && !untimely) {
       const bool from_leader = std::holds_alternative<AppendRequest>(message.body) ||
                                std::holds_alternative<SnapshotRequest>(message.body);
@@ -89,6 +93,7 @@ void Raft::on(const Receive& event, Output& out) {
         if constexpr (std::is_same_v<Body, SnapshotRequest>) {
           on_snapshot_request(message, body, out);
         }
+        if constexpr (std::is_same_v<Body, TimeoutNow>) on_timeout_now(message, out);
       },
       message.body);
 }
@@ -116,7 +121,9 @@ void Raft::on(const Compact& event, Output&) {
   if (event.snapshot.index > log_.snapshot().index) log_.compact(event.snapshot);
 }
 
-bool Raft::ready() const { return role_ == Role::kLeader && commit_ >= term_start_; }
+bool Raft::ready() const {
+  return role_ == Role::kLeader && commit_ >= term_start_ && !transferring_;
+}
 
 std::optional<Index> Raft::match_of(NodeId node) const {
   if (role_ != Role::kLeader) return std::nullopt;
@@ -127,7 +134,9 @@ std::optional<Index> Raft::match_of(NodeId node) const {
 }
 
 void Raft::send(NodeId to, Term term, decltype(Message::body) body, std::vector<Message>& queue) {
-  queue.push_back({config_.self, to, term, std::move(body)});
+  const Member* member = members().find(to);
+  queue.push_back({config_.self, to, term, std::move(body), config_.directory,
+                   member ? member->directory : base::Uuid{}});
 }
 
 void Raft::check_invariants() const {
@@ -137,16 +146,21 @@ void Raft::check_invariants() const {
   CHECK(log_.last_term() <= hard_.term);
   if (role_ == Role::kLeader) {
     CHECK(leader_ == config_.self);
-    CHECK(followers_.size() + 1 == config_.voters.size());
+    CHECK(followers_.size() ==
+          members().members.size() - (members().find(config_.self) == nullptr ? 0 : 1));
     for (const auto& [node, progress] : followers_) {
       CHECK(progress.match < progress.next);
       CHECK(progress.next <= log_.last_index() + 1);
     }
   } else {
     CHECK(followers_.empty());
+    CHECK(!transferring_);
   }
   if (role_ == Role::kCandidate) CHECK(hard_.vote == config_.self);
-  if (config_.voters.size() == 1) CHECK(commit_ <= durable_);
+  if (alone()) CHECK(commit_ <= durable_);
+  for (const Member& each : members().members) {
+    CHECK(&each == &members().members.front() || (&each - 1)->id < each.id);
+  }
 }
 
 }  // namespace controller::raft

@@ -12,6 +12,12 @@
 // - `send` may leave at once; `send_after_sync` only when all writes so far are durable.
 // - A failed write or sync ends the member: it must stop, and start again from what the disk holds.
 // - step(Tick) no later than `wake_at` says.
+//
+// Members (protocol.h) live in the log. One changes at a time: a newcomer is a learner until it has
+// caught up, then a voter. Votes are asked of, and given by, named disks only; a leader counts what
+// the disk holds that it knows. So a member whose disk was wiped neither votes nor counts: the
+// leader makes it a learner under its new disk's name, and a voter again once it has caught up.
+// A log begins with Found, which the node may give only when no other voter has a log yet.
 #pragma once
 
 #include <map>
@@ -28,7 +34,7 @@ namespace controller::raft {
 
 struct Config {
   NodeId self;
-  std::vector<NodeId> voters;  // self among them, each once
+  base::Uuid directory;  // of this member's disk
   // A follower stands for election after a random time in [timeout, 2 * timeout) of silence; a
   // leader that hears no majority for `election_timeout` steps down.
   base::Duration election_timeout = std::chrono::milliseconds(1000);
@@ -61,7 +67,31 @@ struct Synced {
 struct Compact {
   Snapshot snapshot;
 };
-using Input = std::variant<Start, Tick, Receive, Propose, Synced, Compact>;
+// The first members, this one among them. Only for a log that knows none.
+struct Found {
+  Membership members;
+};
+// The next members; they differ from the present ones in one. Only when can_change(); ignored
+// when a majority of them is not reached.
+struct ChangeMembers {
+  Membership members;
+};
+// A leader hands its place to `to`, or to whoever has most of the log. Until that member leads, or
+// an election timeout has passed in vain, this one is not ready().
+struct Transfer {
+  NodeId to = kNobody;
+};
+using Input =
+    std::variant<Start, Tick, Receive, Propose, Synced, Compact, Found, ChangeMembers, Transfer>;
+
+// What a leader knows of another member; for DescribeQuorum.
+struct Peer {
+  Member member;
+  bool wiped = false;  // it answers from another disk than the one that it is a member by
+  Index match;
+  std::optional<base::Instant> heard;
+  std::optional<base::Instant> caught_up;  // when it last had everything
+};
 
 // Effects of one or more steps; step() only adds to it.
 struct Output {
@@ -91,15 +121,28 @@ class Raft {
 
   Role role() const { return role_; }
   bool leading() const { return role_ == Role::kLeader; }
-  // A leader whose own term has a committed entry: everything committed before is known to be.
+  // A leader whose own term has a committed entry: everything committed before is known to be. Not
+  // while it hands its place over.
   bool ready() const;
+  // Whether the members may be changed now: ready, and the last change is committed.
+  bool can_change() const;
+  // Whether a majority of the voters among `next` answers this leader now. A change to others could
+  // never be committed, nor taken back.
+  bool can_reach_majority(const Membership& next) const;
+  bool transferring() const { return transferring_; }
+  // As this member's log has them, committed or not; empty when it has none.
+  const Membership& members() const;
+  // Of the quorum, by the disk that it has.
+  bool votes() const;
   Term term() const { return hard_.term; }
   NodeId leader() const { return leader_; }  // kNobody when unknown
   Index commit() const { return commit_; }
   const RaftLog& log() const { return log_; }
   base::Instant wake_at() const;
-  // Of a follower, as far as this leader knows; for DescribeQuorum.
+  // Of a follower, as far as this leader knows.
   std::optional<Index> match_of(NodeId node) const;
+  // While leading: the others.
+  std::vector<Peer> peers() const;
 
   // CHECKs what must hold between steps; tests call it after each.
   void check_invariants() const;
@@ -116,6 +159,10 @@ class Raft {
     bool snapshotting = false;  // a snapshot is on its way
     base::Instant snapshot_at;  // since when
     base::Instant heard;        // last message of this term
+    base::Uuid directory;       // of the disk that `match` is about
+    bool answered = false;      // in this term
+    Index end_at_answer;        // the own log's end at the last answer
+    std::optional<base::Instant> caught_up;
   };
   // A write on its way to the disk.
   struct Pending {
@@ -132,14 +179,27 @@ class Raft {
   void on(const Synced& event, Output& out);
   void on(const Compact& event, Output& out);
   void send(NodeId to, Term term, decltype(Message::body) body, std::vector<Message>& queue);
-  bool is_voter(NodeId node) const;
-  bool is_majority(std::size_t count) const { return count > config_.voters.size() / 2; }
+
+  // members.cc
+  void on(const Found& event, Output& out);
+  void on(const ChangeMembers& event, Output& out);
+  void on(const Transfer& event, Output& out);
+  bool is_majority(std::size_t count) const { return count > members().voters() / 2; }
+  bool alone() const;  // the only member, and a voter
+  bool may_stand() const;
+  bool counts(const Member& member) const;
+  void change_members(Membership members, Output& out);
+  void follow_members();
+  void maybe_change_members(Output& out);
+  void maybe_leave(Output& out);
+  void hand_over(Output& out);
+  void on_timeout_now(const Message& message, Output& out);
 
   // election.cc
   void restart_election_timer();
   bool heard_leader_lately() const;
   void become_follower(Term term, NodeId leader, Output& out);
-  void stand(bool pre, Output& out);
+  void stand(bool pre, Output& out, bool transfer = false);
   void set_hard_state(HardState next, Output& out);
   void count_own_vote(Output& out);
   void count_votes(Output& out);
@@ -149,7 +209,7 @@ class Raft {
   void on_vote_reply(const Message& message, const VoteReply& reply, Output& out);
 
   // append.cc
-  void append_as_leader(Data data, Output& out);
+  void append_as_leader(Data data, Output& out, MembershipPtr members = nullptr);
   void replicate(NodeId to, Progress& progress, bool even_if_empty, Output& out);
   void send_snapshot(NodeId to, Progress& progress, Output& out);
   void heartbeat(Output& out);
@@ -176,6 +236,9 @@ class Raft {
   std::map<NodeId, bool> votes_;          // answers in this election
   std::map<NodeId, Progress> followers_;  // while leading
   Index term_start_;                      // while leading: the entry that opened the term
+  bool transferring_ = false;             // while leading
+  NodeId transfer_to_ = kNobody;
+  base::Instant transfer_until_;
   // Disk.
   bool wrote_ = false;  // in this step
   std::uint64_t last_write_id_ = 0;

@@ -7,7 +7,21 @@
 
 namespace controller::raft {
 
+Membership Membership::with(const Member& member) const {
+  Membership out = without(member.id);
+  out.members.push_back(member);
+  std::ranges::sort(out.members, {}, &Member::id);
+  return out;
+}
+
+Membership Membership::without(NodeId id) const {
+  Membership out = *this;
+  std::erase_if(out.members, [&](const Member& each) { return each.id == id; });
+  return out;
+}
+
 RaftLog::RaftLog(Snapshot snapshot, std::vector<Entry> entries) : snapshot_(std::move(snapshot)) {
+  members_.emplace_back(snapshot_.index, snapshot_.members);
   for (Entry& each : entries) append(std::move(each));
 }
 
@@ -27,12 +41,14 @@ void RaftLog::append(Entry entry) {
   CHECK(entry.index == last_index() + 1);
   CHECK(entry.term >= last_term());
   CHECK(entry.data != nullptr);
+  if (entry.members) members_.emplace_back(entry.index, entry.members);
   entries_.push_back(std::move(entry));
 }
 
 void RaftLog::truncate(Index from) {
   CHECK(from >= first_index());
   if (from > last_index()) return;
+  while (members_.back().first >= from) members_.pop_back();
   entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(place(from)), entries_.end());
 }
 
@@ -41,6 +57,9 @@ void RaftLog::compact(Snapshot snapshot) {
   CHECK(snapshot.index <= last_index());
   CHECK(term_at(snapshot.index) == snapshot.term);
   const auto gone = snapshot.index - snapshot_.index;
+  snapshot.members = members_at(snapshot.index);
+  std::erase_if(members_, [&](const auto& each) { return each.first <= snapshot.index; });
+  members_.emplace(members_.begin(), snapshot.index, snapshot.members);
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(gone));
   snapshot_ = std::move(snapshot);
 }
@@ -48,6 +67,22 @@ void RaftLog::compact(Snapshot snapshot) {
 void RaftLog::reset(Snapshot snapshot) {
   entries_.clear();
   snapshot_ = std::move(snapshot);
+  members_.clear();
+  members_.emplace_back(snapshot_.index, snapshot_.members);
+}
+
+void RaftLog::found(MembershipPtr members) {
+  CHECK(members_.back().second == nullptr);
+  snapshot_.members = std::move(members);
+  members_.front().second = snapshot_.members;
+}
+
+MembershipPtr RaftLog::members_at(Index index) const {
+  MembershipPtr out;
+  for (const auto& [from, members] : members_) {
+    if (from <= index) out = members;
+  }
+  return out;
 }
 
 std::vector<Entry> RaftLog::slice(Index from, std::size_t max_bytes) const {

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "controller/raft/protocol.h"
@@ -22,14 +23,20 @@ class RaftLog {
   // Of an entry here or of the snapshot's own index (0 at index 0); nothing beyond.
   std::optional<Term> term_at(Index index) const;
   const Entry& at(Index index) const;
+  // Of the last entry that has any, or of the snapshot; null when neither has.
+  const MembershipPtr& members() const { return members_.back().second; }
+  Index members_index() const { return members_.back().first; }
+  MembershipPtr members_at(Index index) const;
 
   void append(Entry entry);
   // Drops `from` and all behind it.
   void truncate(Index from);
-  // Takes a snapshot of a prefix: entries up to its index go.
+  // Takes a snapshot of a prefix: entries up to its index go. Fills in its members.
   void compact(Snapshot snapshot);
   // The snapshot replaces everything.
   void reset(Snapshot snapshot);
+  // The members before the first entry, of a log that has none.
+  void found(MembershipPtr members);
 
   // Entries of [from, ...) up to `max_bytes` of data, at least one if there is any.
   std::vector<Entry> slice(Index from, std::size_t max_bytes) const;
@@ -41,6 +48,7 @@ class RaftLog {
   std::size_t place(Index index) const { return static_cast<std::size_t>(index - first_index()); }
   Snapshot snapshot_;
   std::deque<Entry> entries_;
+  std::vector<std::pair<Index, MembershipPtr>> members_;  // the snapshot's, then those of entries
 };
 
 }  // namespace controller::raft

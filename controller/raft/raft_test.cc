@@ -16,17 +16,40 @@ Entry entry(std::int64_t index, std::int64_t term, const std::string& text = "x"
   return {Index(index), Term(term), data(text)};
 }
 
-Config config(std::int32_t self, std::int32_t voters) {
+// Which disk a member has.
+base::Uuid disk(std::int32_t member, std::uint64_t number = 1) {
+  return {static_cast<std::uint64_t>(member), number};
+}
+
+struct Setting {
+  Config config;
+  MembershipPtr members;
+};
+
+Membership voters(std::int32_t count) {
+  Membership out;
+  for (std::int32_t i = 1; i <= count; ++i)
+    out.members.push_back({NodeId(i), disk(i), true, {}, 0});
+  return out;
+}
+
+// A log that has not seen its members named yet is given these.
+Setting config(std::int32_t self, std::int32_t count) {
   Config out;
   out.self = NodeId(self);
-  for (std::int32_t i = 1; i <= voters; ++i) out.voters.push_back(NodeId(i));
-  return out;
+  out.directory = disk(self);
+  return {out, std::make_shared<const Membership>(voters(count))};
+}
+
+Recovered with(Recovered recovered, const MembershipPtr& members) {
+  recovered.snapshot.members = members;
+  return recovered;
 }
 
 // One member under test, with the world played by hand.
 struct Bench {
-  explicit Bench(Config config, Recovered recovered = {})
-      : raft(std::move(config), std::move(recovered), base::Random(1), now) {}
+  explicit Bench(const Setting& setting, Recovered recovered = {})
+      : raft(setting.config, with(std::move(recovered), setting.members), base::Random(1), now) {}
 
   Output step(const Input& input) {
     Output out;
@@ -37,7 +60,8 @@ struct Bench {
   }
   Output synced() { return step(Synced{write_id}); }
   Output receive(std::int32_t from, std::int64_t term, decltype(Message::body) body) {
-    return step(Receive{{NodeId(from), NodeId(1), Term(term), std::move(body)}});
+    return step(
+        Receive{{NodeId(from), NodeId(1), Term(term), std::move(body), disk(from), disk(1)}});
   }
   // Lets the election timer run out, wins the pre-vote and the vote of member 2.
   void win() {
@@ -307,13 +331,15 @@ TEST(Raft, FollowerInstallsSnapshot) {
   EXPECT_EQ(bench.raft.log().last_index(), Index(6));
 }
 
-// Goal: what strangers send, or what is addressed to others, does nothing.
-TEST(Raft, IgnoresStrangers) {
+// Goal: what is addressed to others, or to the disk that this member had before, does nothing.
+TEST(Raft, IgnoresWhatIsNotForIt) {
   Bench bench(config(1, 3));
-  const AppendRequest request{Index(0), Term(0), {}, Index(0)};
-  bench.step(Receive{{NodeId(9), NodeId(1), Term(9), request}});
-  bench.step(Receive{{NodeId(2), NodeId(3), Term(9), request}});
-  bench.step(Receive{{NodeId(1), NodeId(1), Term(9), request}});
+  const AppendRequest append{Index(0), Term(0), {}, Index(0)};
+  const VoteRequest vote{false, Index(0), Term(0)};
+  bench.step(Receive{{NodeId(2), NodeId(3), Term(9), append, disk(2), disk(1)}});
+  bench.step(Receive{{NodeId(1), NodeId(1), Term(9), append, disk(2), disk(1)}});
+  bench.step(Receive{{NodeId(2), NodeId(1), Term(9), vote, disk(2), disk(1, 7)}});
+  bench.step(Receive{{NodeId(2), NodeId(1), Term(9), vote, disk(2), {}}});
   EXPECT_EQ(bench.raft.term(), Term(0));
 }
 

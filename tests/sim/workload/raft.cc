@@ -1,234 +1,28 @@
 #include "controller/raft/raft.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <deque>
-#include <map>
-#include <optional>
-#include <set>
-#include <string>
 
-#include "tests/sim/workload/raft_model.h"
-#include "tests/sim/workload/workload.h"
+#include "tests/sim/workload/raft_cluster.h"
 
 namespace sim {
 namespace {
 
-using namespace controller::raft;
-using std::chrono::microseconds;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
+const std::string kLast = "the last one";
 
-class Cluster;
+}  // namespace
 
-class Member {
- public:
-  Member(Cluster& cluster, NodeId id) : cluster_(cluster), id_(id) {}
-
-  void start();
-  void crash();
-  void deliver(const Message& message);
-  bool alive() const { return raft_.has_value(); }
-  const Raft& raft() const { return *raft_; }
-  // Proposes when leading; false otherwise.
-  bool propose(std::string data);
-  Index applied() const { return applied_; }
-  std::uint64_t state() const { return state_; }
-  NodeId id() const { return id_; }
-
- private:
-  struct Parked {
-    std::uint64_t write_id;
-    Message message;
-  };
-  void step(const Input& input);
-  void carry_out(Output& out);
-  void start_sync();
-  void finish_sync(std::uint64_t write_id, std::size_t ops);
-  void release();
-  void arm();
-  void load_snapshot(const Snapshot& snapshot);
-  void maybe_compact();
-
-  Cluster& cluster_;
-  NodeId id_;
-  std::uint64_t life_ = 0;
-  std::optional<Raft> raft_;
-  Store disk_;
-  std::deque<DiskOp> unsynced_;
-  std::uint64_t written_ = 0;  // last write id given to the disk
-  std::uint64_t durable_ = 0;
-  bool syncing_ = false;
-  std::vector<Parked> parked_;
-  base::Instant armed_ = base::Instant::max();
-  Index applied_;
-  std::uint64_t state_ = 0;
-};
-
-class Cluster {
- public:
-  Cluster(World& world, int voters)
-      : world(world),
-        network(world.random("network")),
-        faults(world.random("faults")),
-        disk(world.random("disk")),
-        client(world.random("client")) {
-    for (int i = 1; i <= voters; ++i) ids.push_back(NodeId(i));
-    if (client.chance(1, 2)) append_bytes_max = 1;
-    for (NodeId id : ids) members.emplace(id, std::make_unique<Member>(*this, id));
-  }
-
-  void run();
-  void send(const Message& message);
-  void committed(Member& member, const Entry& entry, std::uint64_t state);
-  void look_at(const Member& member);
-  void vote_spoken(NodeId voter, Term term, NodeId candidate);
-  void wrong(const std::string& why) { world.fail(Verdict::kIncorrect, why); }
-
-  World& world;
-  base::Random network;
-  base::Random faults;
-  base::Random disk;
-  base::Random client;
-  std::vector<NodeId> ids;
-  std::map<NodeId, std::unique_ptr<Member>> members;
-  bool faulty = true;
-  // Small ones make entries of older terms arrive apart from those of the own term.
-  std::size_t append_bytes_max = 200;
-  std::uint64_t proposed = 0;
-  std::map<std::string, Index> acknowledged;
-
- private:
-  void misbehave();
-  void propose_often();
-
-  std::set<std::pair<NodeId, NodeId>> cut_;
-  std::map<Term, NodeId> leaders_;
-  std::map<std::pair<NodeId, Term>, NodeId> votes_;
-  std::map<Index, std::pair<Term, std::uint64_t>> history_;  // term and state after the entry
-};
-
-void Member::start() {
-  Recovered recovered{disk_.hard_state, disk_.snapshot, disk_.entries};
-  Config config;
-  config.self = id_;
-  config.voters = cluster_.ids;
-  config.append_bytes_max = cluster_.append_bytes_max;
-  config.appends_in_flight_max = 4;
-  ++life_;
-  unsynced_.clear();
-  parked_.clear();
-  written_ = durable_ = 0;
-  syncing_ = false;
-  armed_ = base::Instant::max();
-  raft_.emplace(
-      config, std::move(recovered),
-      cluster_.world.random("raft " + std::to_string(id_.value()) + " " + std::to_string(life_)),
-      cluster_.world.now());
-  load_snapshot(disk_.snapshot);
-  cluster_.world.trace("start", static_cast<std::uint64_t>(id_.value()), life_);
-  step(Start{});
-}
-
-void Member::crash() {
-  cluster_.world.trace("crash", static_cast<std::uint64_t>(id_.value()), life_);
-  // Any prefix of what was not synced may have reached the medium.
-  const auto kept = cluster_.disk.below(unsynced_.size() + 1);
-  for (std::size_t i = 0; i < kept; ++i) disk_.apply(unsynced_[i]);
-  unsynced_.clear();
-  raft_.reset();
-  ++life_;
-}
-
-void Member::deliver(const Message& message) {
-  if (alive()) step(Receive{message});
-}
-
-bool Member::propose(std::string data) {
-  if (!alive() || !raft_->leading()) return false;
-  step(Propose{{std::make_shared<const std::string>(std::move(data))}});
-  return true;
-}
-
-void Member::step(const Input& input) {
-  Output out;
-  raft_->step(input, cluster_.world.now(), out);
-  raft_->check_invariants();
-  carry_out(out);
-  if (alive()) cluster_.look_at(*this);
-  arm();
-}
-
-void Member::carry_out(Output& out) {
-  if (out.hard_state) unsynced_.push_back({.hard_state = out.hard_state});
-  if (out.install) unsynced_.push_back({.install = out.install});
-  for (const Entry& each : out.append) unsynced_.push_back({.entry = each});
-  if (out.write_id > 0) written_ = out.write_id;
-  if (out.install) load_snapshot(*out.install);
-  for (const Entry& each : out.committed) {
-    if (each.index != applied_ + 1) cluster_.wrong("a committed entry was skipped");
-    applied_ = each.index;
-    state_ = mix(state_, each);
-    cluster_.committed(*this, each, state_);
-  }
-  for (const Message& each : out.send) cluster_.send(each);
-  for (Message& each : out.send_after_sync) parked_.push_back({written_, std::move(each)});
-  if (!out.committed.empty()) maybe_compact();
-  release();
-  if (!syncing_ && !unsynced_.empty()) start_sync();
-}
-
-void Member::start_sync() {
-  syncing_ = true;
-  cluster_.world.after(microseconds(cluster_.disk.between(100, 15000)),
-                       [this, life = life_, id = written_, ops = unsynced_.size()] {
-                         if (life == life_) finish_sync(id, ops);
-                       });
-}
-
-void Member::finish_sync(std::uint64_t write_id, std::size_t ops) {
-  syncing_ = false;
-  for (std::size_t i = 0; i < ops; ++i) {
-    disk_.apply(unsynced_.front());
-    unsynced_.pop_front();
-  }
-  durable_ = write_id;
-  release();
-  step(Synced{write_id});
-  if (alive() && !syncing_ && !unsynced_.empty()) start_sync();
-}
-
-void Member::release() {
-  while (!parked_.empty() && parked_.front().write_id <= durable_) {
-    cluster_.send(parked_.front().message);
-    parked_.erase(parked_.begin());
-  }
-}
-
-void Member::arm() {
-  if (!alive()) return;
-  const base::Instant wake = raft_->wake_at();
-  if (wake == base::Instant::max() || wake == armed_) return;
-  armed_ = wake;
-  cluster_.world.at(wake, [this, life = life_, wake] {
-    if (life != life_ || armed_ != wake) return;
-    armed_ = base::Instant::max();
-    step(Tick{});
-  });
-}
-
-void Member::load_snapshot(const Snapshot& snapshot) {
-  applied_ = snapshot.index;
-  state_ = snapshot.data ? std::stoull(*snapshot.data) : 0;
-}
-
-void Member::maybe_compact() {
-  if (applied_ - raft_->log().snapshot().index < 30 || !cluster_.faults.chance(1, 4)) return;
-  Snapshot snapshot{applied_, *raft_->log().term_at(applied_),
-                    std::make_shared<const std::string>(std::to_string(state_))};
-  unsynced_.push_back({.compact = snapshot});
-  Output out;
-  raft_->step(Compact{snapshot}, cluster_.world.now(), out);
+Cluster::Cluster(World& at, int voters)
+    : world(at),
+      network(world.random("network")),
+      faults(world.random("faults")),
+      disk(world.random("disk")),
+      client(world.random("client")),
+      admin(world.random("admin")),
+      first_voters(voters) {
+  // One more, that may be taken in later.
+  for (int i = 1; i <= voters + 1; ++i) ids.push_back(NodeId(i));
+  if (client.chance(1, 2)) append_bytes_max = 1;
+  for (NodeId id : ids) members.emplace(id, std::make_unique<Member>(*this, id));
 }
 
 void Cluster::send(const Message& message) {
@@ -277,6 +71,7 @@ void Cluster::committed(Member& member, const Entry& entry, std::uint64_t state)
   if (member.raft().leading() && !entry.data->empty()) {
     acknowledged.try_emplace(*entry.data, entry.index);
   }
+  if (entry.members) members_committed_ = std::max(members_committed_, entry.index);
   if (fresh) world.trace("commit", static_cast<std::uint64_t>(entry.index.value()), state);
 }
 
@@ -294,7 +89,12 @@ void Cluster::propose_often() {
 void Cluster::misbehave() {
   if (!faulty) return;
   Member& member = *members.at(ids[faults.below(ids.size())]);
-  switch (faults.below(6)) {
+  switch (faults.below(8)) {
+    case 6:
+      if (!may_lose(member.id())) break;
+      member.wipe();
+      if (faults.chance(1, 2)) member.start();
+      break;
     case 0:
     case 1:
       if (member.alive()) {
@@ -321,9 +121,102 @@ void Cluster::misbehave() {
   world.after(milliseconds(faults.between(20, 900)), [this] { misbehave(); });
 }
 
+// Whether a majority of the voters has the disks that they vote with, `lost` left out.
+bool Cluster::intact(const Membership& membership, NodeId lost) const {
+  std::size_t voters = membership.voters();
+  std::size_t whole = 0;
+  bool learner = false;
+  for (const auto& each : membership.members) {
+    const bool has = each.id != lost && members.at(each.id)->directory() == each.directory;
+    if (each.voter && has) ++whole;
+    if (!each.voter) learner = true;
+  }
+  // A leader that does not know yet that a learner is lost may let it vote.
+  if (learner) ++voters;
+  return whole * 2 > voters;
+}
+
+// The disk of a member may be lost as long as, under every membership that may be in force, a
+// majority is intact: that is all that the quorum promises.
+bool Cluster::may_lose(NodeId lost) const {
+  for (const auto& [id, other] : members) {
+    const auto [index, membership] = other->members();
+    if (membership && index >= members_committed_ && !intact(*membership, lost)) return false;
+  }
+  return members_committed_ > Index(0);
+}
+
+// What the first node does, which the node finds out by asking (controller/node/quorum_founder.h).
+void Cluster::found() {
+  if (members_committed_ > Index(0)) return;
+  world.after(milliseconds(50), [this] { found(); });
+  Membership first;
+  for (const auto& [id, member] : members) {
+    if (!member->empty()) return;
+    if (id.value() <= first_voters) first.members.push_back({id, member->directory(), true, {}, 0});
+  }
+  members.begin()->second->found(std::move(first));
+}
+
+// Operators: hand the leadership over, take voters out, add others.
+void Cluster::administer() {
+  if (!faulty) return;
+  world.after(milliseconds(admin.between(50, 2000)), [this] { administer(); });
+  const NodeId chosen = ids[admin.below(ids.size())];
+  const auto action = admin.below(4);
+  for (auto& [id, member] : members) {
+    if (!member->alive() || !member->raft().leading()) continue;
+    const Membership now = member->raft().members();
+    if (action == 0) {
+      member->transfer(admin.chance(1, 2) ? chosen : kNobody);
+    } else if (const auto* known = now.find(chosen)) {
+      const bool one_left = now.voters() == 1 && known->voter;
+      if (action != 1 || one_left || !intact(now.without(chosen), kNobody)) continue;
+      member->change(now.without(chosen));
+    } else {
+      member->change(now.with({chosen, base::Uuid{}, false, {}, 0}));
+    }
+  }
+}
+
+// All members of the one leader's quorum are voters and have applied the same, the last one too.
+bool Cluster::agreed(bool ask, base::Instant& asked) {
+  const Member* leader = nullptr;
+  for (auto& [id, member] : members) {
+    if (ask && member->propose(kLast)) asked = world.now();
+    if (member->raft().ready()) leader = member.get();
+  }
+  if (!leader || !acknowledged.contains(kLast)) return false;
+  for (const auto& each : leader->raft().members().members) {
+    if (!each.voter || members.at(each.id)->applied() != leader->applied()) return false;
+  }
+  return true;
+}
+
+std::string Cluster::describe() const {
+  std::string out;
+  for (const auto& [id, member] : members) {
+    const Raft& raft = member->raft();
+    out += "\n  " + std::to_string(id.value()) + " disk " +
+           std::to_string(member->directory().low) + " role " +
+           std::to_string(static_cast<int>(raft.role())) + " term " +
+           std::to_string(raft.term().value()) + " end " +
+           std::to_string(raft.log().last_index().value()) + " commit " +
+           std::to_string(raft.commit().value()) + " members at " +
+           std::to_string(raft.log().members_index().value()) + ":";
+    for (const auto& each : raft.members().members) {
+      out += " " + std::to_string(each.id.value()) + "/" + std::to_string(each.directory.low) +
+             (each.voter ? "" : "?");
+    }
+  }
+  return out;
+}
+
 void Cluster::run() {
   for (auto& [id, member] : members) member->start();
+  found();
   world.after(milliseconds(10), [this] { propose_often(); });
+  world.after(milliseconds(3000), [this] { administer(); });
   world.after(milliseconds(2000), [this] { misbehave(); });
   world.run_for(seconds(30));
   if (world.failed()) return;
@@ -334,32 +227,31 @@ void Cluster::run() {
   for (auto& [id, member] : members) {
     if (!member->alive()) member->start();
   }
-  const std::string last = "the last one";
   base::Instant asked{};
   const bool settled = world.run_until(
       [&] {
         // A leader that is about to be deposed may take it and lose it: ask again.
-        const bool ask = world.now() - asked > milliseconds(500) && !acknowledged.contains(last);
-        const Index index = members.begin()->second->applied();
-        for (auto& [id, member] : members) {
-          if (ask && member->propose(last)) asked = world.now();
-          if (member->applied() != index) return false;
-        }
-        return acknowledged.contains(last);
+        const bool ask = world.now() - asked > milliseconds(500) && !acknowledged.contains(kLast);
+        return agreed(ask, asked);
       },
       seconds(20));
   if (world.failed()) return;
-  if (!settled) return world.fail(Verdict::kNoProgress, "no agreement 20 s after all was healed");
-  const Member& one = *members.begin()->second;
+  if (!settled) {
+    return world.fail(Verdict::kNoProgress, "no agreement 20 s after all was healed:" + describe());
+  }
+  const Member* leader = nullptr;
   for (auto& [id, member] : members) {
-    if (member->state() != one.state()) wrong("states differ at the end");
+    if (member->raft().ready()) leader = member.get();
+  }
+  if (!leader) return world.fail(Verdict::kNoProgress, "nobody leads at the end");
+  const Member& one = *leader;
+  for (const auto& each : one.raft().members().members) {
+    if (members.at(each.id)->state() != one.state()) wrong("states differ at the end");
   }
   for (const auto& [data, index] : acknowledged) {
     if (index > one.applied()) wrong("acknowledged, and gone: " + data);
   }
 }
-
-}  // namespace
 
 void run_raft(World& world, int voters) {
   auto cluster = std::make_unique<Cluster>(world, voters);
