@@ -9,6 +9,59 @@ class AlterPartition : public Decide {
     for (int id : {1, 2, 3}) boot(id);
     create_on("t", {{1, 2, 3}});
   }
+
+  struct Row {
+    const char* what;
+    ErrorCode code;
+    std::function<void(proto::AlterPartitionRequest&)> spoil;
+  };
+  // Requests of broker 2, spoiled one by one; broker 3 is fenced.
+  std::vector<Row> rows() const {
+    static const auto part = [](proto::AlterPartitionRequest& r) {
+      return r.mutable_partitions(0);
+    };
+    return {
+        {"other broker epoch", ErrorCode::kStaleBrokerEpoch,
+         [&](auto& r) { r.set_broker_epoch(r.broker_epoch() - 1); }},
+        {"unknown broker", ErrorCode::kStaleBrokerEpoch, [&](auto& r) { r.set_broker_id(9); }},
+        {"unknown topic", ErrorCode::kUnknownTopicId,
+         [&](auto& r) { part(r)->mutable_topic_id()->set_high(77); }},
+        {"unknown partition", ErrorCode::kUnknownTopicOrPartition,
+         [&](auto& r) { part(r)->set_partition(1); }},
+        {"negative partition", ErrorCode::kUnknownTopicOrPartition,
+         [&](auto& r) { part(r)->set_partition(-1); }},
+        {"newer leader epoch", ErrorCode::kNotController,
+         [&](auto& r) { part(r)->set_leader_epoch(part(r)->leader_epoch() + 1); }},
+        {"newer partition epoch", ErrorCode::kNotController,
+         [&](auto& r) { part(r)->set_partition_epoch(part(r)->partition_epoch() + 1); }},
+        {"older leader epoch", ErrorCode::kFencedLeaderEpoch,
+         [&](auto& r) { part(r)->set_leader_epoch(part(r)->leader_epoch() - 1); }},
+        {"older partition epoch", ErrorCode::kInvalidUpdateVersion,
+         [&](auto& r) { part(r)->set_partition_epoch(part(r)->partition_epoch() - 1); }},
+        {"not the leader", ErrorCode::kInvalidRequest,
+         [&](auto& r) {
+           r.set_broker_id(1);
+           r.set_broker_epoch(epoch_of(1));
+         }},
+        {"not a replica", ErrorCode::kInvalidRequest,
+         [&](auto& r) { part(r)->add_isr()->set_broker_id(4); }},
+        {"twice", ErrorCode::kInvalidRequest,
+         [&](auto& r) { *part(r)->add_isr() = part(r)->isr(0); }},
+        {"without the leader", ErrorCode::kInvalidRequest,
+         [&](auto& r) { part(r)->mutable_isr()->DeleteSubrange(0, 1); }},
+        {"empty", ErrorCode::kInvalidRequest, [&](auto& r) { part(r)->clear_isr(); }},
+        {"stale member epoch", ErrorCode::kIneligibleReplica,
+         [&](auto& r) { part(r)->mutable_isr(1)->set_broker_epoch(epoch_of(1) - 1); }},
+        {"a new member nobody heard from", ErrorCode::kIneligibleReplica,
+         [&](auto& r) { part(r)->mutable_isr(1)->set_broker_epoch(-1); }},
+        {"fenced member", ErrorCode::kIneligibleReplica,
+         [&](auto& r) {
+           auto* member = part(r)->add_isr();
+           member->set_broker_id(3);
+           member->set_broker_epoch(epoch_of(3));
+         }},
+    };
+  }
 };
 
 // Goal: the leader shrinks and grows its ISR; each change raises the partition epoch, none the
@@ -42,55 +95,8 @@ TEST_F(AlterPartition, Refuses) {
   boot(1, epoch_of(1));
   ASSERT_EQ(partition().leader.value(), 2);
   enroll(3);  // registered anew: fenced
-  struct Row {
-    const char* what;
-    ErrorCode code;
-    std::function<void(proto::AlterPartitionRequest&)> spoil;
-  };
-  const auto part = [](proto::AlterPartitionRequest& r) { return r.mutable_partitions(0); };
-  const std::vector<Row> rows = {
-      {"other broker epoch", ErrorCode::kStaleBrokerEpoch,
-       [&](auto& r) { r.set_broker_epoch(r.broker_epoch() - 1); }},
-      {"unknown broker", ErrorCode::kStaleBrokerEpoch, [&](auto& r) { r.set_broker_id(9); }},
-      {"unknown topic", ErrorCode::kUnknownTopicId,
-       [&](auto& r) { part(r)->mutable_topic_id()->set_high(77); }},
-      {"unknown partition", ErrorCode::kUnknownTopicOrPartition,
-       [&](auto& r) { part(r)->set_partition(1); }},
-      {"negative partition", ErrorCode::kUnknownTopicOrPartition,
-       [&](auto& r) { part(r)->set_partition(-1); }},
-      {"newer leader epoch", ErrorCode::kNotController,
-       [&](auto& r) { part(r)->set_leader_epoch(part(r)->leader_epoch() + 1); }},
-      {"newer partition epoch", ErrorCode::kNotController,
-       [&](auto& r) { part(r)->set_partition_epoch(part(r)->partition_epoch() + 1); }},
-      {"older leader epoch", ErrorCode::kFencedLeaderEpoch,
-       [&](auto& r) { part(r)->set_leader_epoch(part(r)->leader_epoch() - 1); }},
-      {"older partition epoch", ErrorCode::kInvalidUpdateVersion,
-       [&](auto& r) { part(r)->set_partition_epoch(part(r)->partition_epoch() - 1); }},
-      {"not the leader", ErrorCode::kInvalidRequest,
-       [&](auto& r) {
-         r.set_broker_id(1);
-         r.set_broker_epoch(epoch_of(1));
-       }},
-      {"not a replica", ErrorCode::kInvalidRequest,
-       [&](auto& r) { part(r)->add_isr()->set_broker_id(4); }},
-      {"twice", ErrorCode::kInvalidRequest,
-       [&](auto& r) { *part(r)->add_isr() = part(r)->isr(0); }},
-      {"without the leader", ErrorCode::kInvalidRequest,
-       [&](auto& r) { part(r)->mutable_isr()->DeleteSubrange(0, 1); }},
-      {"empty", ErrorCode::kInvalidRequest, [&](auto& r) { part(r)->clear_isr(); }},
-      {"stale member epoch", ErrorCode::kIneligibleReplica,
-       [&](auto& r) { part(r)->mutable_isr(1)->set_broker_epoch(epoch_of(1) - 1); }},
-      {"a new member nobody heard from", ErrorCode::kIneligibleReplica,
-       [&](auto& r) { part(r)->mutable_isr(1)->set_broker_epoch(-1); }},
-      {"fenced member", ErrorCode::kIneligibleReplica,
-       [&](auto& r) {
-         auto* member = part(r)->add_isr();
-         member->set_broker_id(3);
-         member->set_broker_epoch(epoch_of(3));
-       }},
-  };
   const auto before = offset;
-  for (const Row& row : rows) {
+  for (const Row& row : rows()) {
     auto request = isr_request({2, 1});
     row.spoil(request);
     EXPECT_EQ(alter_isr(request), row.code) << row.what << ": " << last_message;
