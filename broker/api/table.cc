@@ -4,8 +4,12 @@
 #include <array>
 
 #include "broker/api/handlers.h"
+#include "common/wire/msg/add_raft_voter_request.h"
+#include "common/wire/msg/add_raft_voter_response.h"
 #include "common/wire/msg/alter_configs_request.h"
 #include "common/wire/msg/alter_configs_response.h"
+#include "common/wire/msg/alter_partition_reassignments_request.h"
+#include "common/wire/msg/alter_partition_reassignments_response.h"
 #include "common/wire/msg/api_versions_request.h"
 #include "common/wire/msg/api_versions_response.h"
 #include "common/wire/msg/create_partitions_request.h"
@@ -28,8 +32,12 @@
 #include "common/wire/msg/describe_log_dirs_response.h"
 #include "common/wire/msg/describe_producers_request.h"
 #include "common/wire/msg/describe_producers_response.h"
+#include "common/wire/msg/describe_quorum_request.h"
+#include "common/wire/msg/describe_quorum_response.h"
 #include "common/wire/msg/describe_topic_partitions_request.h"
 #include "common/wire/msg/describe_topic_partitions_response.h"
+#include "common/wire/msg/elect_leaders_request.h"
+#include "common/wire/msg/elect_leaders_response.h"
 #include "common/wire/msg/fetch_request.h"
 #include "common/wire/msg/fetch_response.h"
 #include "common/wire/msg/find_coordinator_request.h"
@@ -50,8 +58,12 @@
 #include "common/wire/msg/list_groups_response.h"
 #include "common/wire/msg/list_offsets_request.h"
 #include "common/wire/msg/list_offsets_response.h"
+#include "common/wire/msg/list_partition_reassignments_request.h"
+#include "common/wire/msg/list_partition_reassignments_response.h"
 #include "common/wire/msg/metadata_request.h"
 #include "common/wire/msg/metadata_response.h"
+#include "common/wire/msg/moldau_admin_request.h"
+#include "common/wire/msg/moldau_admin_response.h"
 #include "common/wire/msg/offset_commit_request.h"
 #include "common/wire/msg/offset_commit_response.h"
 #include "common/wire/msg/offset_delete_request.h"
@@ -62,8 +74,12 @@
 #include "common/wire/msg/offset_for_leader_epoch_response.h"
 #include "common/wire/msg/produce_request.h"
 #include "common/wire/msg/produce_response.h"
+#include "common/wire/msg/remove_raft_voter_request.h"
+#include "common/wire/msg/remove_raft_voter_response.h"
 #include "common/wire/msg/sync_group_request.h"
 #include "common/wire/msg/sync_group_response.h"
+#include "common/wire/msg/unregister_broker_request.h"
+#include "common/wire/msg/unregister_broker_response.h"
 #include "common/wire/msg/update_features_request.h"
 #include "common/wire/msg/update_features_response.h"
 
@@ -131,22 +147,40 @@ constexpr auto kServed = std::to_array<ApiEntry>({
         "CreatePartitions", 0, 3),
     entry<wire::DeleteGroupsRequest, wire::DeleteGroupsResponse, &delete_groups>("DeleteGroups", 0,
                                                                                  3),
+    entry<wire::ElectLeadersRequest, wire::ElectLeadersResponse, &elect_leaders>("ElectLeaders", 0,
+                                                                                 2),
     entry<wire::IncrementalAlterConfigsRequest, wire::IncrementalAlterConfigsResponse,
           &incremental_alter_configs>("IncrementalAlterConfigs", 0, 1),
+    entry<wire::AlterPartitionReassignmentsRequest, wire::AlterPartitionReassignmentsResponse,
+          &alter_partition_reassignments>("AlterPartitionReassignments", 0, 1),
+    entry<wire::ListPartitionReassignmentsRequest, wire::ListPartitionReassignmentsResponse,
+          &list_partition_reassignments>("ListPartitionReassignments", 0, 0),
     entry<wire::OffsetDeleteRequest, wire::OffsetDeleteResponse, &offset_delete>("OffsetDelete", 0,
                                                                                  0),
+    entry<wire::DescribeQuorumRequest, wire::DescribeQuorumResponse, &describe_quorum>(
+        "DescribeQuorum", 0, 2),
     entry<wire::UpdateFeaturesRequest, wire::UpdateFeaturesResponse, &update_features>(
         "UpdateFeatures", 0, 2),
     entry<wire::DescribeClusterRequest, wire::DescribeClusterResponse, &describe_cluster>(
         "DescribeCluster", 0, 2),
     entry<wire::DescribeProducersRequest, wire::DescribeProducersResponse, &describe_producers>(
         "DescribeProducers", 0, 0),
+    entry<wire::UnregisterBrokerRequest, wire::UnregisterBrokerResponse, &unregister_broker>(
+        "UnregisterBroker", 0, 0),
     entry<wire::ListConfigResourcesRequest, wire::ListConfigResourcesResponse,
           &list_config_resources>("ListConfigResources", 0, 1),
     entry<wire::DescribeTopicPartitionsRequest, wire::DescribeTopicPartitionsResponse,
           &describe_topic_partitions>("DescribeTopicPartitions", 0, 0),
+    entry<wire::AddRaftVoterRequest, wire::AddRaftVoterResponse, &add_raft_voter>("AddRaftVoter", 0,
+                                                                                  1),
+    entry<wire::RemoveRaftVoterRequest, wire::RemoveRaftVoterResponse, &remove_raft_voter>(
+        "RemoveRaftVoter", 0, 0),
 });
 static_assert(std::ranges::is_sorted(kServed, {}, &ApiEntry::key));
+
+// Served to those who know of it: not Kafka's, so not advertised.
+constexpr ApiEntry kMoldauAdmin =
+    entry<wire::MoldauAdminRequest, wire::MoldauAdminResponse, &moldau_admin>("MoldauAdmin", 0, 0);
 
 constexpr std::size_t kKeys = static_cast<std::size_t>(kServed.back().key) + 1;
 constexpr auto kByKey = [] {
@@ -158,6 +192,7 @@ constexpr auto kByKey = [] {
 }  // namespace
 
 const ApiEntry* find_api(std::int16_t key) {
+  if (key == kMoldauAdmin.key) return &kMoldauAdmin;
   if (key < 0 || static_cast<std::size_t>(key) >= kKeys) return nullptr;
   return kByKey[static_cast<std::size_t>(key)];
 }

@@ -107,4 +107,61 @@ void ControllerClient::alter_partition(const proto::AlterPartitionRequest& reque
   call("Broker/AlterPartition", request, timeout, back, std::move(done));
 }
 
+void ControllerClient::elect_leaders(const proto::ElectLeadersRequest& request,
+                                     base::Duration timeout, io::Executor& back,
+                                     Done<proto::ElectLeadersReply> done) {
+  call("Admin/ElectLeaders", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::alter_partition_reassignments(
+    const proto::AlterPartitionReassignmentsRequest& request, base::Duration timeout,
+    io::Executor& back, Done<proto::AlterPartitionReassignmentsReply> done) {
+  call("Admin/AlterPartitionReassignments", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::list_partition_reassignments(
+    const proto::ListPartitionReassignmentsRequest& request, base::Duration timeout,
+    io::Executor& back, Done<proto::ListPartitionReassignmentsReply> done) {
+  call("Admin/ListPartitionReassignments", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::unregister_broker(const proto::UnregisterBrokerRequest& request,
+                                         base::Duration timeout, io::Executor& back,
+                                         Done<proto::UnregisterBrokerReply> done) {
+  call("Admin/UnregisterBroker", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::describe_quorum(const proto::DescribeQuorumRequest& request,
+                                       base::Duration timeout, io::Executor& back,
+                                       Done<proto::DescribeQuorumReply> done) {
+  call("Admin/DescribeQuorum", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::add_voter(const proto::AddVoterRequest& request, base::Duration timeout,
+                                 io::Executor& back, Done<proto::AddVoterReply> done) {
+  call("Admin/AddVoter", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::remove_voter(const proto::RemoveVoterRequest& request,
+                                    base::Duration timeout, io::Executor& back,
+                                    Done<proto::RemoveVoterReply> done) {
+  call("Admin/RemoveVoter", request, timeout, back, std::move(done));
+}
+
+void ControllerClient::forward(const std::string& method, std::string request,
+                               base::Duration timeout, io::Executor& back, Done<std::string> done) {
+  home_.post([&rpc = rpc_, method, bytes = std::move(request), timeout, &back,
+              done = std::move(done)]() mutable {
+    rpc.call(method, std::move(bytes), timeout,
+             [&back, done = std::move(done)](io::IoResult<std::string> answer) mutable {
+               auto told = answer ? std::expected<std::string, CallError>(std::move(*answer))
+                                  : std::unexpected(transport_error(answer.error()));
+               if (back.here()) return done(std::move(told));
+               back.post([done = std::move(done), told = std::move(told)]() mutable {
+                 done(std::move(told));
+               });
+             });
+  });
+}
+
 }  // namespace broker

@@ -48,10 +48,29 @@ class ControllerClient {
                              Done<proto::AllocateProducerIdsReply> done);
   void register_broker(const proto::RegisterBrokerRequest& request, base::Duration timeout,
                        io::Executor& back, Done<proto::RegisterBrokerReply> done);
-  void heartbeat(const proto::HeartbeatRequest& request, base::Duration timeout,
-                 io::Executor& back, Done<proto::HeartbeatReply> done);
+  void heartbeat(const proto::HeartbeatRequest& request, base::Duration timeout, io::Executor& back,
+                 Done<proto::HeartbeatReply> done);
   void alter_partition(const proto::AlterPartitionRequest& request, base::Duration timeout,
                        io::Executor& back, Done<proto::AlterPartitionReply> done);
+  void elect_leaders(const proto::ElectLeadersRequest& request, base::Duration timeout,
+                     io::Executor& back, Done<proto::ElectLeadersReply> done);
+  void alter_partition_reassignments(const proto::AlterPartitionReassignmentsRequest& request,
+                                     base::Duration timeout, io::Executor& back,
+                                     Done<proto::AlterPartitionReassignmentsReply> done);
+  void list_partition_reassignments(const proto::ListPartitionReassignmentsRequest& request,
+                                    base::Duration timeout, io::Executor& back,
+                                    Done<proto::ListPartitionReassignmentsReply> done);
+  void unregister_broker(const proto::UnregisterBrokerRequest& request, base::Duration timeout,
+                         io::Executor& back, Done<proto::UnregisterBrokerReply> done);
+  void describe_quorum(const proto::DescribeQuorumRequest& request, base::Duration timeout,
+                       io::Executor& back, Done<proto::DescribeQuorumReply> done);
+  void add_voter(const proto::AddVoterRequest& request, base::Duration timeout, io::Executor& back,
+                 Done<proto::AddVoterReply> done);
+  void remove_voter(const proto::RemoveVoterRequest& request, base::Duration timeout,
+                    io::Executor& back, Done<proto::RemoveVoterReply> done);
+  // A call as it is; the reply's own error is the caller's to read.
+  void forward(const std::string& method, std::string request, base::Duration timeout,
+               io::Executor& back, Done<std::string> done);
 
  private:
   template <class Reply, class Request>
