@@ -23,6 +23,10 @@ void add_commands(CLI::App& root, Context& context) {
   add_group_commands(root, context);
   add_config_commands(root, context);
   add_cluster_commands(root, context);
+  add_broker_commands(root, context);
+  add_partition_commands(root, context);
+  add_balance_commands(root, context);
+  add_quorum_commands(root, context);
   add_log_commands(root, context);
   add_completion_command(root, context);
   add_version_command(root, context);

@@ -15,6 +15,7 @@
 #include "cli/client/interrupt.h"
 #include "common/wire/api_key.h"
 #include "common/wire/msg/api_versions_request.h"
+#include "common/wire/msg/moldau_admin_request.h"
 
 namespace cli {
 namespace {
@@ -150,6 +151,7 @@ Try<std::int16_t> Connection::pick(std::int16_t api_key, std::int16_t min, std::
   auto version =
       common_version(api_key, {std::max(min, versions.min), std::min(max, versions.max)});
   if (version) return *version;
+  if (api_key == wire::MoldauAdminRequest::kApiKey) return max;  // served, but not advertised
   auto range = ranges_.find(api_key);
   std::string_view name = wire::name(static_cast<wire::ApiKey>(api_key));
   std::string what =

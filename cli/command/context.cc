@@ -9,6 +9,7 @@
 #include <cstring>
 #include <iostream>
 
+#include "cli/client/admin.h"
 #include "cli/text/quantity.h"
 
 namespace cli {
@@ -26,12 +27,15 @@ std::string environment(const char* name, const char* otherwise) {
 
 Context::Context()
     : brokers_(environment("MOLDAU_BROKERS", kDefaultBrokers)),
+      controllers_(environment("MOLDAU_CONTROLLERS", "")),
       stdout_is_terminal_(isatty(STDOUT_FILENO) != 0),
       stderr_is_terminal_(isatty(STDERR_FILENO) != 0) {
   bool wanted = environment("NO_COLOR", "").empty() && environment("TERM", "") != "dumb";
   color_ = wanted && stdout_is_terminal_;
   error_color_ = wanted && stderr_is_terminal_;
 }
+
+Context::~Context() = default;
 
 void Context::add_connection_options(CLI::App& command) {
   command
@@ -64,6 +68,29 @@ Cluster& Context::cluster() {
   cluster_ = std::make_unique<Cluster>(
       Cluster::Options{.bootstrap = std::move(*addresses), .timeout = *timeout});
   return *cluster_;
+}
+
+void Context::add_controllers_option(CLI::App& command) {
+  command
+      .add_option("--controllers", controllers_,
+                  "Controllers to ask when no broker answers (MOLDAU_CONTROLLERS)")
+      ->type_name("HOST:PORT,...")
+      ->group(kCommonGroup);
+}
+
+Admin& Context::admin() {
+  if (admin_) return *admin_;
+  std::vector<Address> controllers;
+  if (!controllers_.empty()) {
+    auto addresses = parse_addresses(controllers_);
+    if (!addresses) {
+      throw usage_failure(fmt::format("--controllers {}: {}", controllers_, addresses.error()),
+                          "write it as host:port,host:port");
+    }
+    controllers = std::move(*addresses);
+  }
+  admin_ = std::make_unique<Admin>(cluster(), std::move(controllers));
+  return *admin_;
 }
 
 void Context::print(std::string_view text) {

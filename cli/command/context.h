@@ -15,12 +15,15 @@
 
 namespace cli {
 
+class Admin;
+
 using Json = nlohmann::ordered_json;
 
 class Context {
  public:
-  // Reads MOLDAU_BROKERS, NO_COLOR and whether stdout and stderr are terminals.
+  // Reads MOLDAU_BROKERS, MOLDAU_CONTROLLERS, NO_COLOR and whether stdout and stderr are terminals.
   Context();
+  ~Context();
 
   // --brokers and --timeout; --json; both in the group that help shows last.
   void add_connection_options(CLI::App& command);
@@ -29,8 +32,13 @@ class Context {
   // As if --timeout was given.
   void set_timeout(std::string timeout) { timeout_ = std::move(timeout); }
 
+  // --controllers.
+  void add_controllers_option(CLI::App& command);
+
   // Connects on the first request made of it. Throws Failure when --brokers is malformed.
   Cluster& cluster();
+  // The same for service Admin of the active controller.
+  Admin& admin();
 
   bool json() const { return json_; }
   // Whether tables may use colors.
@@ -57,6 +65,7 @@ class Context {
 
  private:
   std::string brokers_;
+  std::string controllers_;
   std::string timeout_ = "30s";
   bool json_ = false;
   bool color_ = false;
@@ -65,6 +74,7 @@ class Context {
   bool stderr_is_terminal_ = false;
   int exit_code_ = 0;
   std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<Admin> admin_;
 };
 
 // The commands, each with its subcommands and callbacks. `context` outlives the tree.
@@ -74,6 +84,10 @@ void add_produce_command(CLI::App& root, Context& context);
 void add_consume_command(CLI::App& root, Context& context);
 void add_config_commands(CLI::App& root, Context& context);
 void add_cluster_commands(CLI::App& root, Context& context);
+void add_broker_commands(CLI::App& root, Context& context);
+void add_partition_commands(CLI::App& root, Context& context);
+void add_balance_commands(CLI::App& root, Context& context);
+void add_quorum_commands(CLI::App& root, Context& context);
 void add_group_commands(CLI::App& root, Context& context);
 void add_log_commands(CLI::App& root, Context& context);
 void add_version_command(CLI::App& root, Context& context);

@@ -9,7 +9,7 @@ extern char** environ;
 
 namespace cli {
 
-std::expected<config::BrokerConfig, std::string> load_dev_config(const DevOptions& options) {
+std::expected<config::GivenValues, std::string> load_dev_values(const DevOptions& options) {
   config::LoadInput input;
   if (!options.config_file.empty()) {
     std::ifstream file(options.config_file);
@@ -24,7 +24,11 @@ std::expected<config::BrokerConfig, std::string> load_dev_config(const DevOption
     input.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   input.sets = options.sets;
-  auto given = config::load(input);
+  return config::load(input);
+}
+
+std::expected<config::BrokerConfig, std::string> load_dev_config(const DevOptions& options) {
+  auto given = load_dev_values(options);
   if (!given) return std::unexpected(given.error());
   const auto unless_given = [&](const std::string& key, const std::string& value) {
     given->try_emplace(key, config::GivenValue{value, "moldau dev"});

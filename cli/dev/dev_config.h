@@ -14,7 +14,10 @@ namespace cli {
 inline constexpr std::uint16_t kDefaultPort = 9092;
 inline constexpr std::uint16_t kDefaultHttpPort = 9644;
 
-// Reads the file and the environment. All errors, one a line, for people.
+// File, environment and --set, without the defaults of a laptop. All errors, one a line, for
+// people.
+std::expected<config::GivenValues, std::string> load_dev_values(const DevOptions& options);
+// The same for a single node, with everything. All errors, one a line, for people.
 std::expected<config::BrokerConfig, std::string> load_dev_config(const DevOptions& options);
 
 }  // namespace cli
