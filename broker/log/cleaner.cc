@@ -264,6 +264,7 @@ void Cleaner::end_round(std::shared_ptr<Round> round) {
           if (!is_log_matter(error)) directory_.health().fail(error);
         }
         note_work(*round);
+        if (!done) round->cleaning->abandon();
         round->cleaning.reset();
       },
       [this, round] {

@@ -38,7 +38,9 @@ Cleaning::Cleaning(std::shared_ptr<CleanableLog> log, io::Disk& disk, FileCache&
   while (segment_ < view_.facts.size() && view_.facts[segment_].end <= dirty_.start) ++segment_;
 }
 
-Cleaning::~Cleaning() {
+Cleaning::~Cleaning() = default;
+
+void Cleaning::abandon() {
   if (output_) output_->swap->drop(disk_);
 }
 

@@ -68,6 +68,8 @@ class Cleaning {
   // way, try later; a full disk likewise; EBADMSG, EMSGSIZE, EFBIG a batch cannot be compacted; any
   // other is the disk's. After an error or kDone it is of no more use.
   io::IoResult<Progress> step(std::uint64_t bytes);
+  // Removes what was written and is not in place, of a round that does not come to its end. Blocks.
+  void abandon();
   // Bytes read and written by the last step: for a throttle.
   std::uint64_t step_bytes() const { return step_bytes_; }
   // All below was compacted; after kDone.

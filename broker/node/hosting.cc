@@ -157,6 +157,8 @@ void Hosting::remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<R
       [this, partition, trash,
        random = random_.split(partition->name().to_string() +
                               partition->topic_id().to_string())]() mutable {
+        // Nothing may be renamed here once another partition has the name.
+        partition->with_log([](Log& log) { log.stop_compaction(); });
         *trash = directory_.delete_partition(partition->name(), random);
       },
       [this, partition, trash, round] {
@@ -315,8 +317,8 @@ void Hosting::publish(std::shared_ptr<Round> round) {
     after->by_name[topic->name] = topic;
   }
   node_.partitions->replace(std::move(after));
-  apply_configs(round->change);
   image_ = round->change.image;
+  apply_configs(round->change);
   applied_ = image_->offset();
   if (!unopened_.empty()) arm(reopen_timer_, chores_.reopen_every);
   shared_->ready = true;
@@ -351,6 +353,11 @@ void Hosting::stop(std::move_only_function<void()> done) {
   reopen_timer_.cancel();
   removals_.clear();
   wake_waiters();
+  if (!cleaner_) return close_logs(std::move(done));
+  cleaner_->stop([this, done = std::move(done)]() mutable { close_logs(std::move(done)); });
+}
+
+void Hosting::close_logs(std::move_only_function<void()> done) {
   auto partitions = std::make_shared<std::vector<std::shared_ptr<Partition>>>(all_partitions());
   for (const auto& partition : *partitions) partition->close(ErrorCode::kNotLeaderOrFollower);
   home_.blocking(

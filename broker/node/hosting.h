@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/log/cleaner.h"
 #include "broker/log/flusher.h"
 #include "broker/log/log_directory.h"
 #include "broker/node/node.h"
@@ -62,6 +63,9 @@ class Hosting {
   // Nothing may call the partitions any more. The flusher was stopped.
   void stop(std::move_only_function<void()> done);
 
+  // Null before start_chores(). Any thread, once there.
+  const Cleaner* cleaner() const { return cleaner_.get(); }
+
   // For health pages. Any thread.
   struct Progress {
     std::uint64_t partitions_to_open = 0;
@@ -94,6 +98,8 @@ class Hosting {
   void apply_configs(const Change& change);
   void remove_later(Removal removal, std::int64_t delay_ms);
   void wake_waiters();
+  Cleaner::Options cleaner_options() const;
+  void close_logs(std::move_only_function<void()> done);
   void write_checkpoints();
   void arm(base::Timer& timer, base::Duration after);
   std::shared_ptr<const config::TopicConfig> resolve(const meta::Image& image,
@@ -137,6 +143,7 @@ class Hosting {
   std::map<std::uint64_t, std::unique_ptr<base::Timer>> removals_;
   std::uint64_t next_removal_ = 0;
   std::shared_ptr<Shared> shared_;
+  std::unique_ptr<Cleaner> cleaner_;
 };
 
 // The part of a topic's configuration that its logs obey.

@@ -1,6 +1,7 @@
 // The chores of Hosting: checkpoints, retention, DeleteRecords, and removing what is deleted.
 #include <algorithm>
 
+#include "broker/node/compaction.h"
 #include "broker/node/hosting.h"
 #include "common/base/mutant.h"
 
@@ -14,6 +15,10 @@ void Hosting::start_chores() {
       [this] { run_retention([this] { arm(retention_timer_, chores_.retention_every); }); });
   arm(checkpoint_timer_, chores_.checkpoint_every);
   arm(retention_timer_, chores_.retention_every);
+  cleaner_ = std::make_unique<Cleaner>(
+      directory_, disk_, node_.clock, node_.diag, home_, random_.split("cleaner"),
+      [this] { return cleanable_logs(all_partitions()); }, cleaner_options());
+  cleaner_->start();
 }
 
 void Hosting::arm(base::Timer& timer, base::Duration after) {

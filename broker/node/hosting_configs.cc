@@ -1,6 +1,7 @@
 // What a topic's configuration means to its partitions here.
 #include <algorithm>
 
+#include "broker/node/compaction.h"
 #include "broker/node/hosting.h"
 
 namespace broker {
@@ -31,6 +32,13 @@ std::shared_ptr<const config::TopicConfig> Hosting::resolve(const meta::Image& i
       config::TopicConfig::resolve(topic.configs, layers));
 }
 
+Cleaner::Options Hosting::cleaner_options() const {
+  const config::BrokerLayers layers{.broker = &image_->broker_configs(node_.broker_id),
+                                    .cluster = &image_->cluster_configs(),
+                                    .given = &node_.config.given};
+  return broker::cleaner_options(config::CleanerConfig::resolve(layers));
+}
+
 void Hosting::apply_configs(const Change& change) {
   const auto table = node_.partitions->snapshot();
   const auto apply = [&](const meta::Topic& topic) {
@@ -42,6 +50,7 @@ void Hosting::apply_configs(const Change& change) {
     }
   };
   if (!change.delta.broker_configs.empty()) {
+    if (cleaner_) cleaner_->set_options(cleaner_options());
     for (const auto& [name, topic] : change.image->topics()) apply(*topic);
     return;
   }
