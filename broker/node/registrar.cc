@@ -13,6 +13,7 @@ namespace {
 constexpr base::Duration kRegisterTimeout = std::chrono::seconds(2);
 constexpr base::Duration kRetryFirst = std::chrono::milliseconds(5);
 constexpr base::Duration kRetryMost = std::chrono::seconds(1);
+constexpr base::Duration kRegistrationRest = std::chrono::milliseconds(250);
 // While leaderships move away, the answer changes within milliseconds.
 constexpr base::Duration kShutdownAskEvery = std::chrono::milliseconds(25);
 
@@ -108,7 +109,7 @@ void Registrar::on_register_reply(
     return again_in(delay + base::Duration(random_.between(0, delay.count() + 1)));
   }
   failures_ = 0;
-  answered_ = home_.now();
+  answered_ = registered_at_ = home_.now();
   registered_ = true;
   fenced_.store(options_.heartbeats, std::memory_order_relaxed);
   registration_offset_ = base::Offset(reply->offset());
@@ -175,6 +176,8 @@ void Registrar::on_heartbeat_reply(const std::expected<proto::HeartbeatReply, Ca
       registered_ = false;
       fenced_.store(true, std::memory_order_relaxed);
       if (on_shut_down_) return settle_shutdown("the registration is lost");
+      // One that does not last is not asked for at once again.
+      if (home_.now() - registered_at_ < kRegistrationRest) return again_in(kRegistrationRest);
       return register_broker();
     }
     if (on_shut_down_ && home_.now() - answered_ > options_.session_timeout) {

@@ -108,7 +108,8 @@ class Registrar {
   base::Offset applied_{-1};
   base::Offset told_applied_{-1};  // by the last heartbeat
   std::uint32_t failures_ = 0;     // in a row
-  base::Instant answered_{};       // when the controller last did
+  base::Instant registered_at_{};
+  base::Instant answered_{};  // when the controller last did
   std::move_only_function<void()> on_shut_down_;
   std::atomic<std::int64_t> epoch_{-1};
   std::atomic<bool> fenced_{true};

@@ -97,7 +97,7 @@ TEST_F(Registration, RegistersAgainWhenForgotten) {
   registrar.heartbeat_soon();
   world.run_for(milliseconds(3));
   heartbeat_reply.clear_error();
-  world.run_for(milliseconds(50));
+  world.run_for(milliseconds(500));
   EXPECT_EQ(registrar.epoch(), base::BrokerEpoch(30));
   EXPECT_EQ(registered.size(), 2u);
   EXPECT_EQ(last_heartbeat.broker_epoch(), 30);
