@@ -111,6 +111,9 @@ std::expected<void, Error> read_identity(const Values& values, BrokerConfig& con
   const auto http = parse_host_port(values.required("moldau.http.listen"));
   CHECK(http.has_value());
   config.http_listen = *http;
+  const auto grpc = parse_host_port(values.required("moldau.grpc.listen"));
+  CHECK(grpc.has_value());
+  config.grpc_listen = *grpc;
   config.reactors = values.int_of("moldau.reactors");
   config.background_threads = values.int_of("background.threads");
   return {};

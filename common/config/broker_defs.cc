@@ -165,6 +165,12 @@ constexpr Def kDefs[] = {
      .importance = Importance::kHigh,
      .change = Change::kClusterWide,
      .documentation = "Default of the topic config of the same name."},
+    {.name = "moldau.grpc.listen",
+     .type = Type::kString,
+     .default_value = "0.0.0.0:9094",
+     .allowed = {.check = check_host_port},
+     .documentation = "Address of a controller for the other controllers and the brokers, as "
+                      "host:port."},
     {.name = "moldau.http.listen",
      .type = Type::kString,
      .default_value = "127.0.0.1:9644",
