@@ -1,9 +1,8 @@
-// The configuration of one broker (with its controller, when it has one in its
-// process): where the values came from, and the values themselves, typed.
+// The configuration of one broker (with its controller, when it has one in its process): where the
+// values came from, and the values themselves, typed.
 //
-// A value is looked for in this order: command line (--set), environment, file,
-// default; dynamic overrides from the metadata log come before all of them, one
-// broker's before all brokers'.
+// A value is looked for in this order: command line (--set), environment, file, default; dynamic
+// overrides from the metadata log come before all of them, one broker's before all brokers'.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +23,14 @@ struct GivenValue {
   std::string value;
   std::string origin;
 };
-// Values given at start, after precedence. Every key is known and every value
-// was parsed.
+// Values given at start, after precedence. Every key is known and every value was parsed.
 using GivenValues = std::map<std::string, GivenValue, std::less<>>;
 
 // Where a broker's values are looked for. Views: the maps must outlive it.
 struct BrokerLayers {
-  const Overrides *broker = nullptr;  // dynamic, of this broker
-  const Overrides *cluster = nullptr; // dynamic, of all brokers
-  const GivenValues *given = nullptr; // of this process
+  const Overrides* broker = nullptr;   // dynamic, of this broker
+  const Overrides* cluster = nullptr;  // dynamic, of all brokers
+  const GivenValues* given = nullptr;  // of this process
 
   // The value in force of a broker config: nothing when it is null.
   std::optional<std::string> value(std::string_view name) const;
@@ -41,20 +39,19 @@ struct BrokerLayers {
 };
 
 struct Listener {
-  std::string name;     // as in listeners: "PLAINTEXT", "INTERNAL"
-  std::string protocol; // PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL
-  std::string host;     // empty: every address of the machine
+  std::string name;      // as in listeners: "PLAINTEXT", "INTERNAL"
+  std::string protocol;  // PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL
+  std::string host;      // empty: every address of the machine
   std::uint16_t port = 0;
-  friend bool operator==(const Listener &, const Listener &) = default;
+  friend bool operator==(const Listener&, const Listener&) = default;
 };
-// "NAME://host:port,...", with `protocol_map` of
-// listener.security.protocol.map. The error is text.
-std::expected<std::vector<Listener>, std::string>
-parse_listeners(std::string_view text, std::string_view protocol_map);
+// "NAME://host:port,...", with `protocol_map` of listener.security.protocol.map. The error is text.
+std::expected<std::vector<Listener>, std::string> parse_listeners(std::string_view text,
+                                                                  std::string_view protocol_map);
 struct HostPort {
   std::string host;
   std::uint16_t port = 0;
-  friend bool operator==(const HostPort &, const HostPort &) = default;
+  friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 // "host:port", "[::1]:port", ":port".
 std::optional<HostPort> parse_host_port(std::string_view text);
@@ -63,11 +60,10 @@ std::optional<HostPort> parse_host_port(std::string_view text);
 struct Voter {
   std::int32_t id = 0;
   HostPort address;
-  friend bool operator==(const Voter &, const Voter &) = default;
+  friend bool operator==(const Voter&, const Voter&) = default;
 };
 // Of controller.quorum.voters. The error is text.
-std::expected<std::vector<Voter>, std::string>
-parse_voters(std::string_view text);
+std::expected<std::vector<Voter>, std::string> parse_voters(std::string_view text);
 
 // Typed values. Members are named like the keys; units are in the names.
 struct BrokerConfig {
@@ -76,24 +72,22 @@ struct BrokerConfig {
   std::optional<std::string> cluster_id;
   std::optional<std::string> broker_rack;
   std::vector<Listener> listeners;
-  std::vector<Listener>
-      advertised_listeners; // same as listeners when not set; host may be empty
-  std::string inter_broker_listener_name; // one of the advertised listeners
-  std::vector<Voter>
-      controller_quorum_voters; // empty: the controller is in this process
+  std::vector<Listener> advertised_listeners;   // same as listeners when not set; host may be empty
+  std::string inter_broker_listener_name;       // one of the advertised listeners
+  std::vector<Voter> controller_quorum_voters;  // empty: the controller is in this process
   std::string data_dir;
   std::vector<std::string> log_dirs;
   std::string metadata_dir;
   HostPort http_listen;
-  HostPort grpc_listen;      // of a controller
-  std::int32_t reactors = 0; // 0: one per core
+  HostPort grpc_listen;       // of a controller
+  std::int32_t reactors = 0;  // 0: one per core
   std::int32_t background_threads = 10;
 
   // Requests and connections.
   std::int32_t socket_request_max_bytes = 0;
   std::int32_t socket_listen_backlog_size = 0;
-  std::int32_t socket_send_buffer_bytes = 0;    // -1: as the system has it
-  std::int32_t socket_receive_buffer_bytes = 0; // -1: as the system has it
+  std::int32_t socket_send_buffer_bytes = 0;     // -1: as the system has it
+  std::int32_t socket_receive_buffer_bytes = 0;  // -1: as the system has it
   std::int64_t connections_max_idle_ms = 0;
   std::int32_t connections_max = 0;
   std::int32_t connections_max_per_ip = 0;
@@ -152,11 +146,10 @@ struct BrokerConfig {
   // As they were given at start: for describe() and for what topics inherit.
   GivenValues given;
 
-  // From values that were loaded (yaml_config.h) or put together by hand.
-  // Errors name the key.
+  // From values that were loaded (yaml_config.h) or put together by hand. Errors name the key.
   static std::expected<BrokerConfig, Error> from(GivenValues given);
   // With every value at its default.
   static BrokerConfig defaults();
 };
 
-} // namespace config
+}  // namespace config
