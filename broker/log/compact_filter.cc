@@ -165,6 +165,11 @@ std::expected<base::BytesView, std::string> CompactFilter::filter(const BatchVie
   records_.clear();
   has_tombstone_ = false;
   const bool ended = batch.is_control() ? txns_.on_control(batch) : txns_.on_data(batch);
+  if (batch.base_offset() >= options_.map_end) {
+    ++stats_.batches_written;
+    stats_.bytes_written += batch.total_size();
+    return batch.bytes();
+  }
   const auto horizon = batch.delete_horizon();
   // A marker outlives its transaction by delete.retention.ms, an aborted record does not.
   const bool discards =

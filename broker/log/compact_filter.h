@@ -110,7 +110,7 @@ class KeyIndexer {
 class CompactFilter {
  public:
   struct Options {
-    base::Offset map_end;  // records from here on are not in the map: they stay
+    base::Offset map_end;  // what begins here or later was not looked at: it stays as it is
     base::WallMs now = 0;
     std::int64_t delete_retention_ms = 0;
     std::size_t batch_bytes_max = 0;

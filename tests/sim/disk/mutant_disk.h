@@ -1,6 +1,7 @@
 // A disk that forgets one kind of call, in front of another disk: for checking the checkers.
 #pragma once
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,7 +12,9 @@ namespace sim {
 
 struct MutantDiskOptions {
   bool truncate_does_nothing = false;
-  std::string keeps;  // files whose path ends so are never removed
+  std::string keeps;        // files whose path ends so are never removed
+  std::string never_syncs;  // nor synced, those that end so
+  std::string hides;        // nor found
 };
 
 class MutantDisk final : public io::Disk {
@@ -21,9 +24,13 @@ class MutantDisk final : public io::Disk {
 
   io::IoResult<std::shared_ptr<io::File>> open(const std::string& path,
                                                io::OpenMode mode) override {
+    if (!options_.hides.empty() && path.ends_with(options_.hides) && mode == io::OpenMode::kRead) {
+      return io::io_failure(ENOENT, path + " is hidden");
+    }
     auto file = disk_.open(path, mode);
-    if (!file || !options_.truncate_does_nothing) return file;
-    return std::make_shared<Wrapped>(std::move(*file));
+    const bool unsynced = !options_.never_syncs.empty() && path.ends_with(options_.never_syncs);
+    if (!file || (!options_.truncate_does_nothing && !unsynced)) return file;
+    return std::make_shared<Wrapped>(std::move(*file), unsynced, options_.truncate_does_nothing);
   }
   bool exists(const std::string& path) const override { return disk_.exists(path); }
   io::IoResult<std::vector<io::DirectoryEntry>> list(const std::string& path) const override {
@@ -56,7 +63,8 @@ class MutantDisk final : public io::Disk {
  private:
   class Wrapped final : public io::File {
    public:
-    explicit Wrapped(std::shared_ptr<io::File> file) : file_(std::move(file)) {}
+    Wrapped(std::shared_ptr<io::File> file, bool unsynced, bool uncut)
+        : file_(std::move(file)), unsynced_(unsynced), uncut_(uncut) {}
     io::IoResult<void> write_at(std::span<const base::BytesView> parts,
                                 std::uint64_t position) override {
       return file_->write_at(parts, position);
@@ -72,14 +80,20 @@ class MutantDisk final : public io::Disk {
     void prefetch(std::uint64_t position, std::uint64_t length) const override {
       file_->prefetch(position, length);
     }
-    io::IoResult<void> sync_data() override { return file_->sync_data(); }
-    io::IoResult<void> truncate(std::uint64_t) override { return {}; }
+    io::IoResult<void> sync_data() override {
+      return unsynced_ ? io::IoResult<void>() : file_->sync_data();
+    }
+    io::IoResult<void> truncate(std::uint64_t size) override {
+      return uncut_ ? io::IoResult<void>() : file_->truncate(size);
+    }
     io::IoResult<void> reserve(std::uint64_t size) override { return file_->reserve(size); }
     io::IoResult<std::uint64_t> size() const override { return file_->size(); }
     int native_handle() const override { return file_->native_handle(); }
 
    private:
     std::shared_ptr<io::File> file_;
+    const bool unsynced_;
+    const bool uncut_;
   };
 
   io::Disk& disk_;
