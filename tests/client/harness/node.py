@@ -50,15 +50,22 @@ class Node:
 
     def start(self):
         """Starts the process and waits until it is ready. Returns the seconds it took."""
+        self.launch()
+        return self.await_ready()
+
+    def launch(self):
         with open(self.log_path, "a") as log:
             log.write(f"--- start {time.strftime('%H:%M:%S')}\n")
             log.flush()
             self.mark = log.tell()
-            began = time.monotonic()
+            self.began = time.monotonic()
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True, env={**os.environ, **self.environment()})
         with LOCK:
             STARTED.append(self.process)
+
+    def await_ready(self):
+        began = self.began
         while not self.is_ready():
             if self.process.poll() is not None:
                 raise NodeFailed(f"{self.name} ended with {self.process.returncode} at start:\n{self.log()[-3000:]}")
