@@ -1,6 +1,10 @@
 #include "broker/shell/broker_metrics.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "broker/api/table.h"
+#include "broker/log/cleaner.h"
 #include "broker/log/log_directory.h"
 #include "broker/node/stats.h"
 
@@ -75,6 +79,113 @@ void add_topics(host::Metrics& metrics, Broker& broker) {
   });
 }
 
+void add_cleaner(host::Metrics& metrics, Broker& broker) {
+  const auto stats = [&broker] {
+    const Cleaner* cleaner = broker.hosting().cleaner();
+    return cleaner != nullptr ? cleaner->stats() : Cleaner::Stats{};
+  };
+  const auto count = [&](const char* name, const char* help, auto Cleaner::Stats::* field) {
+    metrics.counter(name, help, {}, host::Metrics::Value([stats, field] {
+                      return static_cast<double>(stats().*field);
+                    }));
+  };
+  const auto gauge = [&](const char* name, const char* help, auto Cleaner::Stats::* field) {
+    metrics.gauge(name, help, {}, [stats, field] { return static_cast<double>(stats().*field); });
+  };
+  count("moldau_compaction_rounds_total", "Rounds of compaction that came to their end.",
+        &Cleaner::Stats::rounds);
+  count("moldau_compaction_failures_total", "Rounds of compaction that failed.",
+        &Cleaner::Stats::failures);
+  count("moldau_compaction_read_bytes_total", "Bytes of batches that compaction filtered.",
+        &Cleaner::Stats::bytes_read);
+  count("moldau_compaction_written_bytes_total", "Bytes that compaction wrote in their place.",
+        &Cleaner::Stats::bytes_written);
+  count("moldau_compaction_read_records_total", "Records that compaction looked at.",
+        &Cleaner::Stats::records_read);
+  count("moldau_compaction_kept_records_total", "Records of those that stayed.",
+        &Cleaner::Stats::records_kept);
+  gauge("moldau_compaction_rounds_running", "Logs that are being compacted.",
+        &Cleaner::Stats::running);
+  gauge("moldau_compaction_dirty_ratio_max", "Dirty share of the dirtiest compacted log.",
+        &Cleaner::Stats::dirty_ratio_max);
+  gauge("moldau_compaction_key_map_load", "How full the last round's memory for keys was.",
+        &Cleaner::Stats::key_map_load);
+  gauge("moldau_compaction_overdue_ms_max",
+        "How long the longest wait for compaction exceeds max.compaction.lag.ms.",
+        &Cleaner::Stats::overdue_ms_max);
+  metrics.gauges("moldau_compaction_uncleanable",
+                 "Failed tries of each partition that cannot be compacted.",
+                 [stats](const host::Metrics::Emit& emit) {
+                   for (const Cleaner::Failure& failure : stats().uncleanable) {
+                     emit({{"topic", failure.name.topic},
+                           {"partition", std::to_string(failure.name.partition)}},
+                          static_cast<double>(failure.times));
+                   }
+                 });
+}
+
+// What the metadata says of a partition that this broker leads.
+struct Led {
+  std::shared_ptr<Partition> here;
+  const meta::Partition* state;
+};
+
+void each_held(Broker& broker, const std::function<void(const Led&)>& visit) {
+  const auto table = broker.node().partitions->snapshot();
+  const auto image = broker.node().image();
+  for (const auto& [id, topic] : table->by_id) {
+    const meta::Topic* known = image->topic(id);
+    if (known == nullptr) continue;
+    for (std::size_t i = 0; i < topic->partitions.size() && i < known->partitions.size(); ++i) {
+      if (topic->partitions[i]) visit({topic->partitions[i], &known->partitions[i]});
+    }
+  }
+}
+
+// Records that the slowest follower of a partition still has to fetch.
+std::int64_t lag_of(Partition& partition) {
+  std::int64_t lag = 0;
+  const base::Offset end = partition.bounds().end;
+  for (const auto& [id, progress] : partition.followers()) {
+    lag = std::max(lag, end - progress.offset.value_or(base::Offset(0)));
+  }
+  return lag;
+}
+
+void add_replication(host::Metrics& metrics, Broker& broker) {
+  const base::BrokerId self = broker.node().broker_id;
+  const auto count = [&](const char* name, const char* help, auto counts) {
+    metrics.gauge(name, help, {}, [&broker, counts] {
+      double found = 0;
+      each_held(broker, [&](const Led& each) { found += counts(each) ? 1 : 0; });
+      return found;
+    });
+  };
+  count("moldau_led_partitions", "Partitions that this broker leads.",
+        [self](const Led& each) { return each.state->leader == self; });
+  count("moldau_under_replicated_partitions",
+        "Partitions led here that have fewer replicas in sync than they have replicas.",
+        [self](const Led& each) {
+          return each.state->leader == self && each.state->isr.size() < each.state->replicas.size();
+        });
+  count("moldau_offline_partitions", "Partitions with a replica here that nobody leads.",
+        [](const Led& each) { return each.state->leader == meta::kNoBroker; });
+  metrics.gauge("moldau_replica_lag_records_max",
+                "Most records that a follower of a partition led here still has to fetch.", {},
+                [&broker, self] {
+                  std::int64_t most = 0;
+                  each_held(broker, [&](const Led& each) {
+                    if (each.state->leader == self) most = std::max(most, lag_of(*each.here));
+                  });
+                  return static_cast<double>(most);
+                });
+  const IsrChanges::Stats& stats = broker.isr_changes()->stats();
+  metrics.counter("moldau_isr_shrinks_total",
+                  "Times that a partition led here lost an in-sync replica.", {}, stats.shrinks);
+  metrics.counter("moldau_isr_expands_total",
+                  "Times that a partition led here gained an in-sync replica.", {}, stats.expands);
+}
+
 }  // namespace
 
 void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
@@ -88,6 +199,8 @@ void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
     return open;
   });
   add_topics(metrics, broker);
+  add_replication(metrics, broker);
+  add_cleaner(metrics, broker);
   metrics.gauge("moldau_log_directory_failed",
                 "1 when a failed write or sync took the log directory out of service.", {},
                 [&broker] { return broker.node().log_directory->failed() ? 1.0 : 0.0; });
