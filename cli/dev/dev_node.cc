@@ -135,6 +135,11 @@ class DevNode {
       config.default_replication_factor =
           static_cast<std::int16_t>(config_.default_replication_factor);
     }
+    config.broker_session_timeout = std::chrono::milliseconds(config_.broker_session_timeout_ms);
+    config.leader_balance_interval =
+        config_.auto_leader_rebalance_enable
+            ? std::chrono::seconds(config_.leader_imbalance_check_interval_seconds)
+            : base::Duration::zero();
     config.config_rules = controller_rules(config_.given);
     controller_ = std::make_unique<controller::Controller>(
         controller::Seams{.disk = disk_,

@@ -5,6 +5,13 @@ namespace config {
 namespace {
 
 constexpr Def kDefs[] = {
+    {.name = "auto.leader.rebalance.enable",
+     .type = Type::kBoolean,
+     .default_value = "true",
+     .importance = Importance::kHigh,
+     .documentation =
+         "Whether leaderships go back to preferred replicas by themselves, once they are "
+         "in sync. The controllers' value counts."},
     {.name = "broker.heartbeat.interval.ms",
      .type = Type::kInt,
      .default_value = "500",
@@ -31,6 +38,13 @@ constexpr Def kDefs[] = {
      .default_value = std::nullopt,
      .documentation = "Listener that brokers use among themselves; INTERNAL where there is one of "
                       "that name, else the first."},
+    {.name = "leader.imbalance.check.interval.seconds",
+     .type = Type::kLong,
+     .default_value = "10",
+     .allowed = {.min = 1, .max = 86400},
+     .importance = Importance::kHigh,
+     .documentation = "Time between two looks at whether preferred replicas may lead again. The "
+                      "controllers' value counts."},
     {.name = "num.replica.fetchers",
      .type = Type::kInt,
      .default_value = "1",
@@ -60,6 +74,12 @@ constexpr Def kDefs[] = {
      .allowed = {.min = 1},
      .importance = Importance::kHigh,
      .documentation = "Time that a follower's fetch may wait."},
+    {.name = "unclean.leader.election.enable",
+     .type = Type::kBoolean,
+     .default_value = "false",
+     .importance = Importance::kHigh,
+     .change = Change::kClusterWide,
+     .documentation = "Default of the topic config of the same name."},
 };
 
 }  // namespace

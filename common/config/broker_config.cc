@@ -71,6 +71,9 @@ std::expected<void, Error> read_cluster(const Values& values, BrokerConfig& conf
   config.broker_heartbeat_interval_ms = values.int_of("broker.heartbeat.interval.ms");
   config.broker_session_timeout_ms = values.int_of("broker.session.timeout.ms");
   config.controlled_shutdown_enable = values.bool_of("controlled.shutdown.enable");
+  config.auto_leader_rebalance_enable = values.bool_of("auto.leader.rebalance.enable");
+  config.leader_imbalance_check_interval_seconds =
+      values.long_of("leader.imbalance.check.interval.seconds");
   config.num_replica_fetchers = values.int_of("num.replica.fetchers");
   config.replica_fetch_max_bytes = values.int_of("replica.fetch.max.bytes");
   config.replica_fetch_min_bytes = values.int_of("replica.fetch.min.bytes");

@@ -291,7 +291,6 @@ constexpr Def kDefs[] = {
     {.name = "unclean.leader.election.enable",
      .type = Type::kBoolean,
      .default_value = "false",
-     .effect = kDefaultOnly,
      .synonyms = kUnclean,
      .documentation = "Whether a replica that lacks acknowledged records may become leader."},
 };
