@@ -48,6 +48,10 @@ Config make_config(const config::BrokerConfig& from) {
     out.default_replication_factor = static_cast<std::int16_t>(from.default_replication_factor);
   }
   out.broker_session_timeout = std::chrono::milliseconds(from.broker_session_timeout_ms);
+  out.leader_balance_interval =
+      from.auto_leader_rebalance_enable
+          ? std::chrono::seconds(from.leader_imbalance_check_interval_seconds)
+          : base::Duration::zero();
   out.config_rules = config_rules(from.given);
   return out;
 }
