@@ -101,6 +101,23 @@ TEST_F(LogDirectoryTest, FailedSyncIsMendedByTheNextProcess) {
   EXPECT_EQ(opened->log->end_offset(), base::Offset(2));
 }
 
+// Goal: the end of a node with many partitions that nobody wrote to is not a row of syncs. Method:
+// close one, count the operations of the disk, open it again as after a clean end.
+TEST_F(LogDirectoryTest, ClosingAnEmptyLogWritesNothing) {
+  open();
+  auto log = *directory->create_partition(kName, kTopicId, {}, 0);
+  const auto before = disk.operations();
+  ASSERT_TRUE(log->close());
+  EXPECT_EQ(disk.operations(), before);
+  log.reset();
+  ASSERT_TRUE(directory->close_clean(base::BrokerEpoch(-1)));
+  open();
+  EXPECT_TRUE(directory->was_clean());
+  const auto opened = directory->open_partition(kName, {}, 0);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->log->end_offset(), base::Offset(0));
+}
+
 // Goal: a disk that refuses to make a partition ends the service of the directory, a full one does
 // not. Method: both.
 TEST_F(LogDirectoryTest, OnlyAFullDiskMayRefuseToCreate) {

@@ -166,6 +166,12 @@ io::IoResult<void> Log::close() {
   if (auto may = may_append(); !may) return may;
   stop_compaction();
   if (upkeep_) upkeep_->finish();
+  // Nothing was ever written: the next process finds what this one made. The end of a node with
+  // many such partitions would else be a long row of syncs.
+  if (end_ == base::Offset(0) && segments_.size() == 1 && !active().exists && !names_dirty_) {
+    closed_ = true;
+    return {};
+  }
   if (auto there = ensure_file(active()); !there) return there;
   FlushBatch batch = take_unflushed();
   if (failed_) return std::unexpected(*failed_);
