@@ -88,8 +88,8 @@ void Broker::on_registered(const Registrar::Registered& registered) {
 
 void Broker::begin() {
   node_.log_directory = directory_.get();
-  flusher_ =
-      std::make_unique<Flusher>(seams_.disk, directory_->path(), directory_->health(), home());
+  flusher_ = std::make_unique<Flusher>(seams_.disk, directory_->path(), directory_->health(),
+                                       home(), FlusherOptions{.clock = &seams_.clock});
   metadata_ = std::make_unique<MetadataFollower>(home(), seams_.controller, seams_.diag,
                                                  seams_.random.split("metadata"));
   producer_ids_ = std::make_unique<ProducerIds>(node_.broker_id, home(), *controller_, *registrar_);

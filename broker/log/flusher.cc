@@ -1,5 +1,6 @@
 #include "broker/log/flusher.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/base/check.h"
@@ -113,7 +114,12 @@ void Flusher::run_round(const Partitions& partitions) {
   batches.reserve(partitions.size());
   for (const auto& partition : partitions) batches.push_back(partition->take_unflushed());
   std::vector<io::IoResult<void>> results(partitions.size());
+  const auto began = options_.clock != nullptr ? options_.clock->now() : base::Instant{};
   sync_round(batches, results);
+  if (options_.clock != nullptr) {
+    const auto took = options_.clock->now() - began;
+    stats_.sync_ns.record(static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0)));
+  }
   bool start_upkeep = false;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     partitions[i]->flushed(batches[i], results[i]);

@@ -21,8 +21,10 @@
 
 #include "broker/log/flush_batch.h"
 #include "broker/log/log_health.h"
+#include "common/base/histogram.h"
 #include "common/base/time.h"
 #include "common/base/timer_wheel.h"
+#include "common/io/clock.h"
 #include "common/io/executor.h"
 
 namespace broker {
@@ -46,6 +48,7 @@ struct FlusherOptions {
   // Bounds of schedule(): moldau.durability=interval.
   base::Duration interval = std::chrono::milliseconds(100);
   std::uint64_t interval_bytes = 256 << 10;
+  const io::Clock* clock = nullptr;  // measures rounds; without one nothing does
 };
 
 // Counters since start; read with relaxed loads by metrics.
@@ -55,6 +58,7 @@ struct FlusherStats {
   std::atomic<std::uint64_t> whole_filesystem_rounds{0};
   std::atomic<std::uint64_t> upkeeps{0};
   std::atomic<std::uint64_t> failures{0};
+  base::Histogram sync_ns;  // what the syncs of a round took; rounds follow each other
 };
 
 class Flusher {

@@ -6,6 +6,7 @@
 #include "broker/api/table.h"
 #include "broker/log/cleaner.h"
 #include "broker/log/log_directory.h"
+#include "broker/node/coordinator.h"
 #include "broker/node/stats.h"
 
 namespace broker::shell {
@@ -42,6 +43,30 @@ void add_reactor(host::Metrics& metrics, const ReactorStats& stats) {
   metrics.counter("moldau_client_connections_refused_total",
                   "Client connections that the broker ended for what they sent.", {},
                   stats.connections_refused);
+}
+
+// Of the groups that this broker coordinates.
+void add_groups(host::Metrics& metrics, Broker& broker) {
+  const auto totals = [&broker] { return broker.node().groups->totals(); };
+  metrics.gauge("moldau_group_shards", "Partitions of __consumer_offsets coordinated here.", {},
+                [totals] { return static_cast<double>(totals().shards); });
+  metrics.gauge("moldau_group_shards_loading", "Those whose groups are still being read.", {},
+                [totals] { return static_cast<double>(totals().shards_loading); });
+  metrics.gauge("moldau_groups", "Consumer groups coordinated here.", {},
+                [totals] { return static_cast<double>(totals().groups); });
+  const auto count = [&](const char* name, const char* help, auto of) {
+    metrics.counter(name, help, {}, host::Metrics::Value([totals, of] {
+                      return static_cast<double>(of(totals().stats));
+                    }));
+  };
+  count("moldau_group_rebalances_total", "Rebalances of groups that were begun.",
+        [](const group::Stats& stats) { return stats.rebalances; });
+  count("moldau_group_offset_commits_total", "Offsets that groups committed.",
+        [](const group::Stats& stats) { return stats.offset_commits; });
+  count("moldau_group_offsets_expired_total", "Committed offsets that were forgotten.",
+        [](const group::Stats& stats) { return stats.offsets_expired; });
+  count("moldau_group_members_expired_total", "Members that fell silent and were removed.",
+        [](const group::Stats& stats) { return stats.members_expired; });
 }
 
 // Of each topic this broker holds: totals over its partitions.
@@ -189,6 +214,7 @@ void add_replication(host::Metrics& metrics, Broker& broker) {
 }  // namespace
 
 void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
+  add_groups(metrics, broker);
   for (const auto& reactor : broker.node().reactors) add_reactor(metrics, *reactor->stats);
   metrics.gauge("moldau_client_connections", "Client connections that are open.", {}, [&broker] {
     double open = 0;
@@ -215,6 +241,8 @@ void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
   count("moldau_flush_partitions_total", "Partitions made durable by group commits.",
         flusher->stats().partitions);
   count("moldau_flush_failures_total", "Group commits that failed.", flusher->stats().failures);
+  metrics.histogram("moldau_flush_seconds", "What the syncs of one group commit took.", {},
+                    flusher->stats().sync_ns);
 }
 
 }  // namespace broker::shell
