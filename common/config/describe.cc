@@ -69,6 +69,8 @@ std::vector<Entry> describe_resource(Resource resource, Source own, const Overri
                                      const BrokerLayers& layers) {
   std::vector<Entry> entries;
   for (const Def& def : defs(resource)) {
+    // Shown only where it is set, as Kafka does.
+    if (def.name.starts_with("internal.") && !overrides.contains(def.name)) continue;
     Entry entry = entry_of(def);
     Inherited inherited = inherited_value(def, overrides, layers);
     entry.value = std::move(inherited.value);

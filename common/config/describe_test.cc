@@ -17,7 +17,7 @@ const Entry& entry(const std::vector<Entry>& entries, std::string_view name) {
 // Method: retention.ms has three of them, the default stands in hours.
 TEST(Describe, TopicDefaults) {
   const auto entries = describe_topic({}, {});
-  EXPECT_EQ(entries.size(), defs(Resource::kTopic).size());
+  EXPECT_EQ(entries.size(), defs(Resource::kTopic).size() - 1);  // internal.segment.bytes
   EXPECT_TRUE(std::ranges::is_sorted(entries, {}, &Entry::name));
   for (const Entry& each : entries) EXPECT_TRUE(each.is_default()) << each.name;
   const Entry& retention = entry(entries, "retention.ms");
@@ -27,8 +27,8 @@ TEST(Describe, TopicDefaults) {
   EXPECT_EQ(retention.synonyms,
             (std::vector<EntrySynonym>{{"log.retention.hours", "168", Source::kDefault}}));
   EXPECT_TRUE(entry(entries, "preallocate").is_read_only);
-  EXPECT_FALSE(entry(entries, "internal.segment.bytes").value);
-  EXPECT_TRUE(entry(entries, "internal.segment.bytes").synonyms.empty());
+  const auto internal = describe_topic({{"internal.segment.bytes", "500"}}, {});
+  EXPECT_EQ(entry(internal, "internal.segment.bytes").value, "500");
 }
 
 // Goal: source and synonyms follow the layers. Method: retention.ms set in one layer after another.
