@@ -35,10 +35,9 @@ Verdict<Resource> find_resource(int type, const std::string& name, const meta::I
       const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
       // "007" would be another name of the same broker.
       if (error != std::errc{} || end != name.data() + name.size() || std::to_string(id) != name) {
-        return refuse(ErrorCode::kInvalidRequest,
-                      "Unable to parse broker name as a base 10 number.");
+        return refuse(ErrorCode::kInvalidRequest, "A broker is named by its id, a decimal number.");
       }
-      if (id < 0) return refuse(ErrorCode::kInvalidRequest, "Invalid negative broker ID.");
+      if (id < 0) return refuse(ErrorCode::kInvalidRequest, "A broker's id is not negative.");
       if (!image.broker(base::BrokerId(id))) {
         return refuse(ErrorCode::kBrokerIdNotRegistered, "No broker with id " + name + " found.");
       }
@@ -46,12 +45,13 @@ Verdict<Resource> find_resource(int type, const std::string& name, const meta::I
     }
     case proto::CONFIG_RESOURCE_GROUP:
       if (name.empty()) {
-        return refuse(ErrorCode::kInvalidRequest, "Default group resources are not allowed.");
+        return refuse(ErrorCode::kInvalidRequest,
+                      "Groups have no defaults that can be set: name a group.");
       }
       return Resource{proto::CONFIG_RESOURCE_GROUP, &image.group_configs(name)};
     default:
       return refuse(ErrorCode::kInvalidRequest,
-                    "Unsupported config resource type " + std::to_string(type) + ".");
+                    "Configs of resource type " + std::to_string(type) + " are not known.");
   }
 }
 
@@ -111,10 +111,10 @@ Verdict<meta::Configs> apply_ops(const proto::IncrementalAlterConfigsRequest::Re
   std::set<std::string> seen;
   for (const auto& each : request.configs()) {
     if (!seen.insert(each.key()).second) {
-      return refuse(ErrorCode::kInvalidRequest, "Error due to duplicate config keys");
+      return refuse(ErrorCode::kInvalidRequest, "A config is named twice.");
     }
     if (each.op() != proto::CONFIG_OP_DELETE && !each.has_value()) {
-      return refuse(ErrorCode::kInvalidRequest, "Null value not supported for : " + each.key());
+      return refuse(ErrorCode::kInvalidRequest, "No value is given for the config " + each.key());
     }
     switch (each.op()) {
       case proto::CONFIG_OP_SET:
@@ -143,10 +143,10 @@ Verdict<meta::Configs> replace_all(const proto::AlterConfigsRequest::Resource& r
   meta::Configs configs;
   for (const auto& each : request.configs()) {
     if (!each.has_value()) {
-      return refuse(ErrorCode::kInvalidRequest, "Null value not supported for : " + each.key());
+      return refuse(ErrorCode::kInvalidRequest, "No value is given for the config " + each.key());
     }
     if (!configs.emplace(each.key(), each.value()).second) {
-      return refuse(ErrorCode::kInvalidRequest, "Error due to duplicate config keys");
+      return refuse(ErrorCode::kInvalidRequest, "A config is named twice.");
     }
   }
   return configs;
@@ -183,7 +183,7 @@ Decision<proto::AlterConfigsReply> alter(const Request& request, const meta::Ima
     reply->set_name(each.name());
     const auto judge = [&]() -> Verdict<void> {
       if (times[{each.type(), each.name()}] > 1) {
-        return refuse(ErrorCode::kInvalidRequest, "Each resource must appear at most once.");
+        return refuse(ErrorCode::kInvalidRequest, "A resource is named twice.");
       }
       auto resource = find_resource(each.type(), each.name(), image);
       if (!resource) return std::unexpected(resource.error());

@@ -15,7 +15,7 @@ Verdict<std::vector<proto::Record>> grow(const proto::CreatePartitionsRequest::T
   const meta::Topic* topic = image.topic(request.name());
   if (!topic) {
     return refuse(ErrorCode::kUnknownTopicOrPartition,
-                  "This server does not host this topic-partition.");
+                  "No such topic or partition is known.");
   }
   const auto have = static_cast<std::int32_t>(topic->partitions.size());
   if (request.count() == have) {
@@ -80,15 +80,13 @@ Decision<proto::CreatePartitionsReply> create_partitions(
     auto* reply = out.reply.add_topics();
     reply->set_name(topic.name());
     if (times[topic.name()] > 1) {
-      set_error(reply->mutable_error(),
-                {ErrorCode::kInvalidRequest, "Duplicate topic in request."});
+      set_error(reply->mutable_error(), {ErrorCode::kInvalidRequest, "The topic is named twice."});
       continue;
     }
     if (asked > kPartitionsPerRequestMax) {
       set_error(reply->mutable_error(),
-                {ErrorCode::kPolicyViolation,
-                 "Excessively large number of partitions per request: the limit is " +
-                     std::to_string(kPartitionsPerRequestMax) + "."});
+                {ErrorCode::kPolicyViolation, "One request may make no more partitions than " +
+                                                  std::to_string(kPartitionsPerRequestMax) + "."});
       continue;
     }
     auto records = grow(topic, image, random);

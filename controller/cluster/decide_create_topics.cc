@@ -22,11 +22,10 @@ Verdict<meta::Configs> read_configs(const proto::CreateTopicsRequest::Topic& top
   meta::Configs configs;
   for (const auto& each : topic.configs()) {
     if (!each.has_value()) {
-      return refuse(ErrorCode::kInvalidConfig,
-                    "Null value not supported for topic configs: " + each.key());
+      return refuse(ErrorCode::kInvalidConfig, "No value is given for the config " + each.key());
     }
     if (!configs.emplace(each.key(), each.value()).second) {
-      return refuse(ErrorCode::kInvalidRequest, "Duplicate config key: " + each.key());
+      return refuse(ErrorCode::kInvalidRequest, "The config is given twice: " + each.key());
     }
   }
   if (settings.config_rules.validate) {
@@ -41,13 +40,11 @@ Verdict<std::vector<Replicas>> read_assignments(const proto::CreateTopicsRequest
                                                 const meta::Image& image) {
   if (topic.replication_factor() != -1) {
     return refuse(ErrorCode::kInvalidRequest,
-                  "A manual partition assignment was specified, but replication factor was not "
-                  "set to -1.");
+                  "With an assignment of its own a topic's replication factor must be -1.");
   }
   if (topic.partitions() != -1) {
     return refuse(ErrorCode::kInvalidRequest,
-                  "A manual partition assignment was specified, but numPartitions was not set to "
-                  "-1.");
+                  "With an assignment of its own a topic's number of partitions must be -1.");
   }
   std::map<std::int32_t, Replicas> by_partition;
   std::size_t count = 0;
@@ -59,15 +56,15 @@ Verdict<std::vector<Replicas>> read_assignments(const proto::CreateTopicsRequest
     }
     count = replicas.size();
     if (!by_partition.emplace(each.partition(), std::move(replicas)).second) {
-      return refuse(ErrorCode::kInvalidReplicaAssignment,
-                    "Found multiple manual partition assignments for partition " +
-                        std::to_string(each.partition()));
+      return refuse(
+          ErrorCode::kInvalidReplicaAssignment,
+          "More than one assignment is given for partition " + std::to_string(each.partition()));
     }
   }
   if (by_partition.begin()->first != 0 ||
       by_partition.rbegin()->first != static_cast<std::int32_t>(by_partition.size()) - 1) {
     return refuse(ErrorCode::kInvalidReplicaAssignment,
-                  "partitions should be a consecutive 0-based integer sequence");
+                  "The assigned partitions must count up from 0.");
   }
   std::vector<Replicas> partitions;
   for (auto& [index, replicas] : by_partition) partitions.push_back(std::move(replicas));
@@ -80,11 +77,11 @@ Verdict<std::vector<Replicas>> place(const proto::CreateTopicsRequest::Topic& to
   if (!topic.assignments().empty()) return read_assignments(topic, image);
   if (topic.replication_factor() < -1 || topic.replication_factor() == 0) {
     return refuse(ErrorCode::kInvalidReplicationFactor,
-                  "Replication factor must be larger than 0, or -1 to use the default value.");
+                  "The replication factor must be positive, or -1 for the broker's default.");
   }
   if (topic.partitions() < -1 || topic.partitions() == 0) {
     return refuse(ErrorCode::kInvalidPartitions,
-                  "Number of partitions was set to an invalid non-positive value.");
+                  "The number of partitions must be positive, or -1 for the broker's default.");
   }
   const std::int32_t partitions =
       topic.partitions() == -1 ? settings.default_partitions : topic.partitions();
@@ -175,14 +172,13 @@ Decision<proto::CreateTopicsReply> create_topics(const proto::CreateTopicsReques
     auto* reply = out.reply.add_topics();
     reply->set_name(topic.name());
     if (times[topic.name()] > 1) {
-      set_error(reply->mutable_error(), {ErrorCode::kInvalidRequest, "Duplicate topic name."});
+      set_error(reply->mutable_error(), {ErrorCode::kInvalidRequest, "The topic is named twice."});
       continue;
     }
     if (too_many) {
       set_error(reply->mutable_error(),
-                {ErrorCode::kPolicyViolation,
-                 "Excessively large number of partitions per request: the limit is " +
-                     std::to_string(kPartitionsPerRequestMax) + "."});
+                {ErrorCode::kPolicyViolation, "One request may make no more partitions than " +
+                                                  std::to_string(kPartitionsPerRequestMax) + "."});
       continue;
     }
     auto planned = plan(topic, image, settings, random);

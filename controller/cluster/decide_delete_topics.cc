@@ -25,16 +25,16 @@ Decision<proto::DeleteTopicsReply> delete_topics(const proto::DeleteTopicsReques
     if (topic.has_name()) reply->set_name(topic.name());
     if (!found) {
       set_error(reply->mutable_error(),
-                topic.has_topic_id() ? Refusal{wire::ErrorCode::kUnknownTopicId,
-                                               "This server does not host this topic ID."}
-                                     : Refusal{wire::ErrorCode::kUnknownTopicOrPartition,
-                                               "This server does not host this topic-partition."});
+                topic.has_topic_id()
+                    ? Refusal{wire::ErrorCode::kUnknownTopicId, "No topic has this id."}
+                    : Refusal{wire::ErrorCode::kUnknownTopicOrPartition,
+                              "No such topic or partition is known."});
       continue;
     }
     if (times[found->id] > 1) {
-      set_error(reply->mutable_error(),
-                {wire::ErrorCode::kInvalidRequest,
-                 topic.has_topic_id() ? "Duplicate topic id." : "Duplicate topic name."});
+      set_error(reply->mutable_error(), {wire::ErrorCode::kInvalidRequest,
+                                         topic.has_topic_id() ? "The topic id is given twice."
+                                                              : "The topic is named twice."});
       continue;
     }
     reply->set_name(found->name);

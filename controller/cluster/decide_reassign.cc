@@ -42,16 +42,15 @@ Verdict<void> check_target(const Replicas& target, const meta::Partition& partit
 Verdict<void> cancel(PartitionChange& change, const TopicRules& rules, const Roster& roster) {
   const meta::Partition& before = change.before();
   if (!is_moving(before)) {
-    return refuse(ErrorCode::kNoReassignmentInProgress,
-                  "No partition reassignment is in progress.");
+    return refuse(ErrorCode::kNoReassignmentInProgress, "The partition is not being reassigned.");
   }
   change.replicas = without(before.replicas, before.adding);
   change.elr = without(before.elr, before.adding);
   const Replicas isr = without(before.isr, before.adding);
   if (isr.empty() && !rules.unclean) {
-    return refuse(ErrorCode::kInvalidReplicaAssignment,
-                  "Unable to revert partition assignment: none of the replicas to go back to is in "
-                  "sync.");
+    return refuse(
+        ErrorCode::kInvalidReplicaAssignment,
+        "The reassignment cannot be taken back: none of the replicas from before is in sync.");
   }
   change.isr = isr;
   if (isr.empty()) {

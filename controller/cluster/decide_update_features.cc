@@ -29,18 +29,18 @@ Verdict<void> check(const proto::UpdateFeaturesRequest::Feature& feature,
     case kUpgrade:
       if (feature.level() < current) {
         return invalid(feature,
-                       "Can't downgrade the version of this feature without setting the upgrade "
-                       "type to either safe or unsafe downgrade.");
+                       "A lower level needs an upgrade type that allows it (safe or unsafe "
+                       "downgrade).");
       }
       return {};
     case kSafeDowngrade:
     case kUnsafeDowngrade:
       if (feature.level() > current) {
-        return invalid(feature, "Can't downgrade to a newer version.");
+        return invalid(feature, "A downgrade cannot end at a higher level.");
       }
       return {};
     default:
-      return invalid(feature, "The controller does not support the given upgrade type.");
+      return invalid(feature, "The upgrade type is unknown.");
   }
 }
 
@@ -70,7 +70,7 @@ Decision<proto::UpdateFeaturesReply> update_features(const proto::UpdateFeatures
     reply->set_name(feature.name());
     Verdict<void> good = check(feature, image);
     if (!seen.insert(feature.name()).second) {
-      good = refuse(wire::ErrorCode::kInvalidRequest, "Duplicate feature in request.");
+      good = refuse(wire::ErrorCode::kInvalidRequest, "The feature is named twice.");
     }
     if (!good) {
       set_error(reply->mutable_error(), good.error());

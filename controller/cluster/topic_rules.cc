@@ -89,11 +89,9 @@ Verdict<std::vector<Replicas>> place_replicas(std::size_t partitions,
   }
   if (candidates.size() < replication_factor) {
     return refuse(wire::ErrorCode::kInvalidReplicationFactor,
-                  "Unable to replicate the partition " + std::to_string(replication_factor) +
-                      " time(s): The target replication factor of " +
-                      std::to_string(replication_factor) + " cannot be reached because only " +
-                      std::to_string(candidates.size()) +
-                      " broker(s) are registered, live and not draining.");
+                  "A replication factor of " + std::to_string(replication_factor) +
+                      " needs as many brokers; live and not draining: " +
+                      std::to_string(candidates.size()) + ".");
   }
   return place::spread(std::move(candidates), partitions, replication_factor, random.next() >> 1);
 }
