@@ -1,10 +1,11 @@
-// sim --workload X --seed N --seeds COUNT [--mutant NAME] [--twice] [--verbose]
+// sim --workload X --seed N --seeds COUNT [--minutes M] [--mutant NAME] [--twice] [--verbose]
 //
-// Runs COUNT seeds from N. On a failure prints workload and seed, which replay it exactly, and
-// exits with 127 (crash), 128 (no progress) or 129 (incorrect). --twice runs each seed twice and
-// compares the digests of the traces.
+// Runs COUNT seeds from N of each workload, or as many as M minutes allow. On a failure prints
+// workload and seed, which replay it exactly, and exits with 127 (crash), 128 (no progress) or 129
+// (incorrect). --twice runs each seed twice and compares the digests of the traces.
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,8 @@
 #include <string>
 
 #include "common/base/mutant.h"
+#include "tests/sim/groups/groups.h"
+#include "tests/sim/node/workloads.h"
 #include "tests/sim/workload/workload.h"
 
 namespace {
@@ -23,6 +26,10 @@ const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"raft5", [](sim::World& world) { sim::run_raft(world, 5); }},
     {"metadata", sim::run_metadata},
     {"metadata-each-operation", sim::run_metadata_each_operation},
+    {"groups", sim::run_groups},
+    {"node", sim::run_node},
+    // A few operations for each seed: forty seeds in a row are all of them.
+    {"node-each-operation", [](sim::World& world) { sim::run_node_each_operation(world, 40); }},
 };
 
 // For the signal handler.
@@ -40,6 +47,7 @@ struct Options {
   std::string workload = "all";
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
+  std::uint64_t minutes = 0;  // 0: no bound but `seeds`
   bool twice = false;
   bool verbose = false;
 };
@@ -59,10 +67,13 @@ Outcome run_once(const std::function<void(sim::World&)>& workload, std::uint64_t
   return {world.verdict(), world.why(), world.digest(), world.events()};
 }
 
-int run_seeds(const std::string& name, const Options& options) {
+int run_seeds(const std::string& name, const Options& options,
+              std::chrono::steady_clock::time_point end) {
   const auto& workload = kWorkloads.at(name);
   std::uint64_t events = 0;
-  for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
+  std::uint64_t seed = options.seed;
+  for (; seed < options.seed + options.seeds; ++seed) {
+    if (std::chrono::steady_clock::now() >= end) break;
     std::snprintf(running, sizeof running, "--workload %s --seed %llu", name.c_str(),
                   static_cast<unsigned long long>(seed));
     const Outcome outcome = run_once(workload, seed, options.verbose);
@@ -77,7 +88,7 @@ int run_seeds(const std::string& name, const Options& options) {
     }
   }
   std::printf("sim: %s: %llu seeds from %llu good, %llu events\n", name.c_str(),
-              static_cast<unsigned long long>(options.seeds),
+              static_cast<unsigned long long>(seed - options.seed),
               static_cast<unsigned long long>(options.seed),
               static_cast<unsigned long long>(events));
   return 0;
@@ -85,7 +96,8 @@ int run_seeds(const std::string& name, const Options& options) {
 
 int usage() {
   std::fprintf(stderr,
-               "usage: sim [--workload NAME|all] [--seed N] [--seeds COUNT] [--twice] [--verbose]"
+               "usage: sim [--workload NAME|all] [--seed N] [--seeds COUNT] [--minutes M] [--twice]"
+               " [--verbose]"
                " [--mutant NAME]\nworkloads:");
   for (const auto& [name, run] : kWorkloads) std::fprintf(stderr, " %s", name.c_str());
   std::fprintf(stderr, "\n");
@@ -108,6 +120,8 @@ int main(int argc, char** argv) {
       options.seed = std::strtoull(argv[++i], nullptr, 10);
     } else if (i + 1 < argc && flag == "--seeds") {
       options.seeds = std::strtoull(argv[++i], nullptr, 10);
+    } else if (i + 1 < argc && flag == "--minutes") {
+      options.minutes = std::strtoull(argv[++i], nullptr, 10);
 #ifdef MOLDAU_MUTANTS
     } else if (i + 1 < argc && flag == "--mutant") {
       base::active_mutant = argv[++i];
@@ -119,9 +133,14 @@ int main(int argc, char** argv) {
   if (options.workload != "all" && !kWorkloads.contains(options.workload)) return usage();
   std::signal(SIGABRT, on_abort);
   std::signal(SIGSEGV, on_abort);
+  const std::size_t workloads = options.workload == "all" ? kWorkloads.size() : 1;
+  const auto per_workload = options.minutes == 0
+                                ? std::chrono::seconds(std::chrono::hours(24))
+                                : std::chrono::seconds(options.minutes * 60 / workloads);
   for (const auto& [name, run] : kWorkloads) {
     if (options.workload != "all" && options.workload != name) continue;
-    if (const int code = run_seeds(name, options); code != 0) return code;
+    const auto now = std::chrono::steady_clock::now();
+    if (const int code = run_seeds(name, options, now + per_workload); code != 0) return code;
   }
   return 0;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/mutant.h"
+#include "tests/sim/groups/groups.h"
 #include "tests/sim/workload/workload.h"
 
 namespace {
@@ -39,6 +40,10 @@ const std::vector<Mutant> kMutants = {
     {"store-cuts-log-early", "metadata-each-operation", sim::run_metadata_each_operation, 5},
     {"controller-answers-before-commit", "metadata", sim::run_metadata, 50},
     {"snapshot-forgets-producer-ids", "metadata", sim::run_metadata, 50},
+    {"group-syncs-old-generations", "groups", sim::run_groups, 200},
+    {"group-answers-before-commit", "groups", sim::run_groups, 200},
+    {"group-takes-anybodys-commits", "groups", sim::run_groups, 200},
+    {"group-keeps-the-dead", "groups", sim::run_groups, 200},
 };
 
 struct Found {

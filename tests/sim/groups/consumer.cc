@@ -44,19 +44,22 @@ std::vector<wire::SyncGroupRequest::SyncGroupRequestAssignment> share_out(
 
 }  // namespace
 
-Consumer::Consumer(World& world, ShardServer& server, Ownership& ownership, Options options)
+GroupConsumer::GroupConsumer(World& world, ShardServer& server, Ownership& ownership,
+                             Options options)
     : world_(world),
       server_(server),
       ownership_(ownership),
       options_(std::move(options)),
       random_(world.random("consumer " + std::to_string(options_.index))) {}
 
-void Consumer::start() { later(milliseconds(random_.between(0, 5'000)), &Consumer::join); }
+void GroupConsumer::start() {
+  later(milliseconds(random_.between(0, 5'000)), &GroupConsumer::join);
+}
 
 // ---- one request at a time
 
-void Consumer::send(std::int16_t version, GroupRequest request, base::Duration patience,
-                    Next next) {
+void GroupConsumer::send(std::int16_t version, GroupRequest request, base::Duration patience,
+                         Next next) {
   const std::uint64_t number = ++request_;
   const std::uint64_t connection = connection_;
   auto shared_next = std::make_shared<Next>(std::move(next));
@@ -81,16 +84,16 @@ void Consumer::send(std::int16_t version, GroupRequest request, base::Duration p
   world_.after(patience, [this, connection, number] {
     if (connection != connection_ || number != request_) return;
     hang_up();
-    later(milliseconds(100), &Consumer::join);
+    later(milliseconds(100), &GroupConsumer::join);
   });
 }
 
-void Consumer::hang_up() {
+void GroupConsumer::hang_up() {
   ++connection_;
   ++request_;
 }
 
-void Consumer::later(base::Duration pause, void (Consumer::*what)()) {
+void GroupConsumer::later(base::Duration pause, void (GroupConsumer::*what)()) {
   world_.after(pause, [this, plan = ++plan_, what] {
     if (plan == plan_) (this->*what)();
   });
@@ -98,7 +101,7 @@ void Consumer::later(base::Duration pause, void (Consumer::*what)()) {
 
 // ---- the membership
 
-void Consumer::join() {
+void GroupConsumer::join() {
   phase_ = Phase::kJoining;
   owned_.clear();
   const auto metadata = base::as_bytes(subscription_);
@@ -115,7 +118,7 @@ void Consumer::join() {
   });
 }
 
-void Consumer::on_joined(const wire::JoinGroupResponse& response) {
+void GroupConsumer::on_joined(const wire::JoinGroupResponse& response) {
   if (response.error_code == ErrorCode::kMemberIdRequired) {
     member_id_ = response.member_id;
     return join();
@@ -126,7 +129,7 @@ void Consumer::on_joined(const wire::JoinGroupResponse& response) {
   sync(response);
 }
 
-void Consumer::sync(const wire::JoinGroupResponse& joined) {
+void GroupConsumer::sync(const wire::JoinGroupResponse& joined) {
   wire::SyncGroupRequest request{.group_id = options_.group,
                                  .generation_id = generation_,
                                  .member_id = member_id_,
@@ -141,7 +144,7 @@ void Consumer::sync(const wire::JoinGroupResponse& joined) {
   });
 }
 
-void Consumer::on_synced(const wire::SyncGroupResponse& response) {
+void GroupConsumer::on_synced(const wire::SyncGroupResponse& response) {
   if (response.error_code != ErrorCode::kNone) return retry(response.error_code);
   owned_ = decode(response.assignment);
   world_.trace("assigned " + options_.group, static_cast<std::uint64_t>(generation_),
@@ -151,7 +154,7 @@ void Consumer::on_synced(const wire::SyncGroupResponse& response) {
   fetch();
 }
 
-void Consumer::fetch() {
+void GroupConsumer::fetch() {
   FetchOffsets request{.group_id = options_.group};
   std::vector<std::int64_t> floors;
   for (const std::int32_t partition : owned_) {
@@ -168,17 +171,17 @@ void Consumer::fetch() {
       ownership_.fetched(options_.group, offset.at.partition, offset.offset, floors[i]);
       positions_[offset.at.partition] = std::max<std::int64_t>(offset.offset, 0);
     }
-    later(milliseconds(random_.between(100, 2'000)), &Consumer::tick);
+    later(milliseconds(random_.between(100, 2'000)), &GroupConsumer::tick);
   });
 }
 
-void Consumer::tick() {
+void GroupConsumer::tick() {
   if (faulty_ && random_.chance(1, 12)) return misbehave();
   if (!owned_.empty() && random_.chance(1, 2)) return commit();
   heartbeat();
 }
 
-void Consumer::heartbeat() {
+void GroupConsumer::heartbeat() {
   wire::HeartbeatRequest request{.group_id = options_.group,
                                  .generation_id = generation_,
                                  .member_id = member_id_,
@@ -187,11 +190,11 @@ void Consumer::heartbeat() {
     const ErrorCode error =
         answer ? std::get<wire::HeartbeatResponse>(*answer).error_code : answer.error();
     if (error != ErrorCode::kNone) return retry(error);
-    later(milliseconds(random_.between(500, 2'000)), &Consumer::tick);
+    later(milliseconds(random_.between(500, 2'000)), &GroupConsumer::tick);
   });
 }
 
-void Consumer::commit() {
+void GroupConsumer::commit() {
   CommitOffsets request{.group_id = options_.group,
                         .generation = generation_,
                         .member_id = member_id_,
@@ -207,27 +210,27 @@ void Consumer::commit() {
     for (const auto& [partition, position] : positions) {
       ownership_.committed(options_.group, partition, position);
     }
-    later(milliseconds(random_.between(100, 1'000)), &Consumer::tick);
+    later(milliseconds(random_.between(100, 1'000)), &GroupConsumer::tick);
   });
 }
 
 // What clients do with errors: begin anew, or come back with the same id.
-void Consumer::retry(ErrorCode error) {
+void GroupConsumer::retry(ErrorCode error) {
   world_.trace("error " + std::string(name(error)), options_.index);
   if (error == ErrorCode::kFencedInstanceId) {
     // Another instance of ours took over: in this world, our own former or later self.
     member_id_.clear();
-    return later(seconds(1), &Consumer::join);
+    return later(seconds(1), &GroupConsumer::join);
   }
   if (error == ErrorCode::kUnknownMemberId) member_id_.clear();
   phase_ = Phase::kJoining;
   owned_.clear();
-  later(milliseconds(random_.between(20, 200)), &Consumer::join);
+  later(milliseconds(random_.between(20, 200)), &GroupConsumer::join);
 }
 
 // ---- misbehaviour
 
-void Consumer::misbehave() {
+void GroupConsumer::misbehave() {
   switch (random_.below(4)) {
     case 0:
       return leave();
@@ -240,28 +243,28 @@ void Consumer::misbehave() {
   }
 }
 
-void Consumer::leave() {
+void GroupConsumer::leave() {
   wire::LeaveGroupRequest request{.group_id = options_.group};
   request.members.push_back({.member_id = member_id_, .group_instance_id = options_.instance});
   phase_ = Phase::kDown;
   owned_.clear();
   send(5, request, seconds(10), [this](GroupAnswer) {
     member_id_.clear();
-    later(milliseconds(random_.between(0, 20'000)), &Consumer::join);
+    later(milliseconds(random_.between(0, 20'000)), &GroupConsumer::join);
   });
 }
 
 // The process ends without a word and another one starts.
-void Consumer::die() {
+void GroupConsumer::die() {
   world_.trace("dies", options_.index);
   hang_up();
   phase_ = Phase::kDown;
   owned_.clear();
   member_id_.clear();
-  later(milliseconds(random_.between(0, 20'000)), &Consumer::join);
+  later(milliseconds(random_.between(0, 20'000)), &GroupConsumer::join);
 }
 
-void Consumer::retire() {
+void GroupConsumer::retire() {
   hang_up();
   ++plan_;
   phase_ = Phase::kDown;

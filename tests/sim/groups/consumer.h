@@ -15,7 +15,7 @@
 
 namespace sim {
 
-class Consumer {
+class GroupConsumer {
  public:
   struct Options {
     std::size_t index = 0;
@@ -24,7 +24,7 @@ class Consumer {
     std::int32_t partition_count = 0;
     std::int16_t join_version = 5;
   };
-  Consumer(World& world, ShardServer& server, Ownership& ownership, Options options);
+  GroupConsumer(World& world, ShardServer& server, Ownership& ownership, Options options);
 
   void start();
   void set_faulty(bool faulty) { faulty_ = faulty; }
@@ -43,7 +43,7 @@ class Consumer {
 
   void send(std::int16_t version, GroupRequest request, base::Duration patience, Next next);
   void hang_up();
-  void later(base::Duration pause, void (Consumer::*what)());
+  void later(base::Duration pause, void (GroupConsumer::*what)());
 
   void join();
   void on_joined(const wire::JoinGroupResponse& response);

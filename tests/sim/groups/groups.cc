@@ -35,16 +35,16 @@ class GroupsRun {
       const auto partitions = static_cast<std::int32_t>(1 + random_.below(8));
       const std::size_t members = 1 + random_.below(6);
       for (std::size_t m = 0; m < members; ++m, ++index) {
-        Consumer::Options options{.index = index,
-                                  .group = "group" + std::to_string(g),
-                                  .instance = std::nullopt,
-                                  .partition_count = partitions};
+        GroupConsumer::Options options{.index = index,
+                                       .group = "group" + std::to_string(g),
+                                       .instance = std::nullopt,
+                                       .partition_count = partitions};
         if (random_.chance(1, 3)) options.instance = "instance" + std::to_string(m);
         constexpr std::int16_t kVersions[] = {3, 5, 9};
         options.join_version =
             options.instance ? (random_.chance(1, 2) ? 5 : 9) : kVersions[random_.below(3)];
         consumers_.push_back(
-            std::make_unique<Consumer>(world_, server_, ownership_, std::move(options)));
+            std::make_unique<GroupConsumer>(world_, server_, ownership_, std::move(options)));
       }
     }
   }
@@ -145,8 +145,8 @@ class GroupsRun {
     return owns_everything_once();
   }
 
-  bool is_first(const Consumer& consumer) const {
-    const auto first = std::ranges::find(consumers_, consumer.group(), &Consumer::group);
+  bool is_first(const GroupConsumer& consumer) const {
+    const auto first = std::ranges::find(consumers_, consumer.group(), &GroupConsumer::group);
     return first->get() == &consumer;
   }
 
@@ -180,7 +180,7 @@ class GroupsRun {
   base::Random random_;
   ShardServer server_;
   Ownership ownership_;
-  std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::vector<std::unique_ptr<GroupConsumer>> consumers_;
   bool faulty_ = true;
 };
 
