@@ -12,6 +12,7 @@ namespace {
 
 // A full disk is tried again after this long.
 constexpr base::Duration kReopenAfter = std::chrono::seconds(1);
+constexpr base::Duration kChoresAfter = std::chrono::seconds(1);
 constexpr base::Duration kRemindEvery = std::chrono::seconds(5);
 // How long a stopping leader waits for its successor.
 constexpr base::Duration kHandOverMax = std::chrono::seconds(1);
@@ -126,7 +127,7 @@ void Controller::Core::on_committed(const std::vector<raft::Entry>& entries) {
   if (ready() && !liveness_.leading()) {
     liveness_.lead(*state_.head());
     balance_at_ = seams_.executor.now() + config_.leader_balance_interval;
-    chores();
+    seams_.executor.timers().set(chores_, seams_.executor.now() + kChoresAfter);
   }
   serve_waiting_subscriptions();
   maybe_started();
