@@ -14,6 +14,8 @@ namespace {
 constexpr base::Duration kReopenAfter = std::chrono::seconds(1);
 constexpr base::Duration kChoresAfter = std::chrono::seconds(1);
 constexpr base::Duration kRemindEvery = std::chrono::seconds(5);
+// A leader that is silent for so long is replaced; one whose process ends, sooner (Quorum/Watch).
+constexpr base::Duration kElectionTimeout = std::chrono::milliseconds(600);
 // How long a stopping leader waits for its successor.
 constexpr base::Duration kHandOverMax = std::chrono::seconds(1);
 
@@ -85,6 +87,7 @@ void Controller::Core::open() {
   if (stopping_) return;
   raft::Config raft_config;
   raft_config.self = raft::NodeId(config_.node_id);
+  raft_config.election_timeout = kElectionTimeout;
   RaftNode::Quorum quorum{transport_, {}};
   for (std::int32_t voter : config_.voters) quorum.voters.push_back(raft::NodeId(voter));
   state_ = State();
@@ -142,6 +145,7 @@ void Controller::Core::on_role_changed() {
     if (!solitary()) end_subscriptions();  // whoever leads now serves the brokers
     state_.follow();
     settle_joining(true);
+    end_watches();
     if (raft.leader() != raft::kNobody) {
       seams_.diag.info("controller", "following",
                        {{"leader", std::to_string(raft.leader().value())},
@@ -189,6 +193,7 @@ void Controller::Core::on_failed(const io::IoError& error) {
 }
 
 void Controller::Core::close_member() {
+  end_watches();
   liveness_.follow();
   state_.follow();
   if (!member_) return;
@@ -253,6 +258,7 @@ void Controller::Core::stop_now() {
   state_.follow();
   settle_joining(true);
   end_subscriptions();
+  end_watches();
   auto finish = [self = shared_from_this(), done = std::move(stop_done_)]() mutable {
     self->member_ = nullptr;
     self->lock_ = nullptr;

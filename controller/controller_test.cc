@@ -111,8 +111,8 @@ TEST_F(ControllerTest, FailedSyncEndsService) {
   EXPECT_TRUE(controller->stats().failed);
 }
 
-// Goal: start says what is wrong: another cluster's directory, a directory in use, other voters that
-// it cannot reach, a damaged log.
+// Goal: start says what is wrong: another cluster's directory, a directory in use, other voters
+// that it cannot reach, a damaged log.
 TEST_F(ControllerTest, StartFailsWithReasons) {
   Config config;
   config.cluster_id = {5, 5};

@@ -99,6 +99,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   void describe_quorum(io::RpcReply reply);
   std::optional<cluster::Refusal> members_fixed() const;
   void settle_joining(bool all);
+  void end_watches();
   void serve_admin();
   void serve_movement();
   void serve_brokers();
@@ -123,6 +124,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<QuorumTransport> transport_;  // null: solitary
   std::shared_ptr<RaftNode> member_;
   std::vector<Joining> joining_;
+  std::vector<std::shared_ptr<io::RpcSink>> watchers_;  // followers that will learn of the end
   std::vector<Subscription> waiting_subscriptions_;
   Done start_done_;
   std::uint64_t lives_ = 0;

@@ -54,6 +54,21 @@ void Controller::Core::serve_quorum() {
   serve(methods::kQuorumStep, [](Core& self, const std::string& request, io::RpcReply reply) {
     reply(self.transport_->step(request));
   });
+  seams_.rpc.serve_stream(
+      methods::kQuorumWatch,
+      [weak = weak_from_this()](const std::string&, std::shared_ptr<io::RpcSink> sink) {
+        const auto self = weak.lock();
+        if (!self || self->stopping_ || !self->member_ || !self->member_->running() ||
+            !self->member_->raft().leading()) {
+          return;
+        }
+        sink->on_gone = [weak, raw = sink.get()] {
+          if (const auto held = weak.lock()) {
+            std::erase_if(held->watchers_, [&](const auto& each) { return each.get() == raw; });
+          }
+        };
+        self->watchers_.push_back(std::move(sink));
+      });
   serve(methods::kQuorumProbe, [](Core& self, const std::string&, io::RpcReply reply) {
     if (!self.member_ || !self.member_->running()) {
       return reply(io::io_failure(EAGAIN, "the log is not open"));
@@ -66,6 +81,11 @@ void Controller::Core::serve_quorum() {
     out.set_empty(probe.empty);
     reply(out.SerializeAsString());
   });
+}
+
+void Controller::Core::end_watches() {
+  for (const auto& each : watchers_) each->on_gone = nullptr;
+  watchers_.clear();
 }
 
 // Why the members cannot be changed now; nothing when they can.

@@ -151,9 +151,8 @@ void Controller::Core::serve_movement() {
         return cluster::list_partition_reassignments(request, *state_.head());
       });
   serve_method<proto::UnregisterBrokerRequest>(
-      methods::kUnregisterBroker, [this](const auto& request) {
-        return cluster::unregister_broker(request, *state_.head());
-      });
+      methods::kUnregisterBroker,
+      [this](const auto& request) { return cluster::unregister_broker(request, *state_.head()); });
   serve_method<proto::DrainBrokerRequest>(methods::kDrainBroker, [this](const auto& request) {
     return cluster::drain_broker(request, *state_.head(), settings_);
   });

@@ -28,6 +28,7 @@ inline constexpr const char* kMetadata = "Broker/Metadata";
 inline constexpr const char* kAddVoter = "Admin/AddVoter";
 inline constexpr const char* kRemoveVoter = "Admin/RemoveVoter";
 inline constexpr const char* kQuorumStep = "Quorum/Step";
+inline constexpr const char* kQuorumWatch = "Quorum/Watch";
 inline constexpr const char* kQuorumProbe = "Quorum/Probe";
 
 }  // namespace controller::methods

@@ -147,6 +147,22 @@ void QuorumTransport::done(raft::NodeId id, const io::IoResult<std::string>& res
   pump(id);
 }
 
+void QuorumTransport::watch(raft::NodeId leader, std::function<void()> gone) {
+  const std::uint64_t number = ++watches_;
+  // This may come from within the stream's own callback.
+  if (watched_) executor_.post([stream = std::move(watched_)] {});
+  Peer* to = leader == raft::kNobody ? nullptr : peer(leader);
+  if (to == nullptr) return;
+  io::RpcStreamHandler handler;
+  handler.on_message = [](const std::string&) {};
+  handler.on_broken = [weak = weak_from_this(), number,
+                       gone = std::move(gone)](const io::IoError&) {
+    const auto self = weak.lock();
+    if (self && self->watches_ == number) gone();
+  };
+  watched_ = to->client->subscribe(methods::kQuorumWatch, "", std::move(handler));
+}
+
 void QuorumTransport::probe(raft::NodeId id, Probed done) {
   Peer* to = peer(id);
   if (to == nullptr) {

@@ -48,6 +48,9 @@ class QuorumTransport : public std::enable_shared_from_this<QuorumTransport> {
   void send(const raft::Message& message);
   // Asks one member what its log holds; nothing when it does not answer.
   void probe(raft::NodeId id, Probed done);
+  // Holds a stream to `leader` and calls `gone`, once, when it breaks: its process ended, or it
+  // does not lead any more. Instead of the one before; kNobody: to none.
+  void watch(raft::NodeId leader, std::function<void()> gone);
   // Where a member is reached; nothing when nobody said.
   std::optional<io::Address> address_of(raft::NodeId id) const;
 
@@ -90,6 +93,8 @@ class QuorumTransport : public std::enable_shared_from_this<QuorumTransport> {
   base::Uuid cluster_;
   std::map<raft::NodeId, Peer> peers_;
   std::map<raft::NodeId, Incoming> incoming_;
+  std::unique_ptr<io::RpcStream> watched_;
+  std::uint64_t watches_ = 0;
 };
 
 }  // namespace controller

@@ -161,11 +161,22 @@ void RaftNode::carry_out(raft::Output& out) {
   for (raft::Message& each : out.send_after_sync) parked_.push_back({written_, std::move(each)});
   release();
   // Who led hears first that it does not: what follows was decided by somebody else.
+  if (out.role_changed) watch_leader();
   const bool lost = out.role_changed && !raft_->leading();
   if (lost) events_.role_changed();
   if (out.install && running()) events_.installed(*out.install);
   if (!out.committed.empty() && running()) events_.committed(out.committed);
   if (out.role_changed && !lost && running()) events_.role_changed();
+}
+
+void RaftNode::watch_leader() {
+  if (!quorum_.transport) return;
+  const raft::NodeId leader =
+      raft_->role() == raft::Role::kFollower ? raft_->leader() : raft::kNobody;
+  if (std::exchange(watched_, leader) == leader) return;
+  quorum_.transport->watch(leader, [weak = weak_from_this(), leader] {
+    if (const auto self = weak.lock()) self->step(raft::LeaderGone{leader});
+  });
 }
 
 void RaftNode::send(const raft::Message& message) {
@@ -244,6 +255,7 @@ void RaftNode::fail(const io::IoError& error) {
   stopped_ = true;
   timer_.cancel();
   founder_ = nullptr;
+  if (quorum_.transport) quorum_.transport->watch(raft::kNobody, nullptr);
   diag_.error("raft", "the metadata log's disk failed", {{"error", error.what}});
   events_.failed(error);
 }
@@ -252,6 +264,7 @@ void RaftNode::stop(std::move_only_function<void()> done) {
   stopped_ = true;
   timer_.cancel();
   founder_ = nullptr;
+  if (quorum_.transport) quorum_.transport->watch(raft::kNobody, nullptr);
   if (!writing_) return done();
   stop_done_ = std::move(done);
 }

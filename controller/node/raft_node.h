@@ -94,6 +94,7 @@ class RaftNode : public std::enable_shared_from_this<RaftNode> {
   void found(std::optional<raft::Membership> members);
   void send(const raft::Message& message);
   void release();
+  void watch_leader();
   void step(const raft::Input& input);
   void carry_out(raft::Output& out);
   void schedule_write();
@@ -114,7 +115,8 @@ class RaftNode : public std::enable_shared_from_this<RaftNode> {
   raft::HardState hard_state_;  // the last one given to the disk, or read from it
   std::shared_ptr<QuorumFounder> founder_;
   raft::MembershipPtr members_;  // as the transport has them
-  std::uint64_t written_ = 0;    // id of the last write handed to the disk, or gathered for it
+  raft::NodeId watched_ = raft::kNobody;
+  std::uint64_t written_ = 0;  // id of the last write handed to the disk, or gathered for it
   std::uint64_t durable_ = 0;
   std::deque<Parked> parked_;
   Job next_;  // gathered since the last write began

@@ -154,6 +154,17 @@ void Raft::on(const Transfer& event, Output& out) {
   hand_over(out);
 }
 
+void Raft::on(const LeaderGone& event, Output& out) {
+  if (role_ != Role::kFollower || leader_ == kNobody || leader_ != event.leader) return;
+  leader_ = kNobody;
+  heard_leader_ = false;
+  out.role_changed = true;
+  // Not all at the same instant.
+  election_at_ =
+      std::min(election_at_,
+               now_ + base::Duration(random_.between(0, config_.election_timeout.count() / 4)));
+}
+
 // Once the successor has all of the log it is told to stand.
 void Raft::hand_over(Output& out) {
   const auto at = followers_.find(transfer_to_);

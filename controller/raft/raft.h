@@ -81,8 +81,13 @@ struct ChangeMembers {
 struct Transfer {
   NodeId to = kNobody;
 };
-using Input =
-    std::variant<Start, Tick, Receive, Propose, Synced, Compact, Found, ChangeMembers, Transfer>;
+// The process of the leader is gone, as far as the network can tell: there is no need to wait out
+// its silence. A guess may be wrong: the others still have to agree.
+struct LeaderGone {
+  NodeId leader;
+};
+using Input = std::variant<Start, Tick, Receive, Propose, Synced, Compact, Found, ChangeMembers,
+                           Transfer, LeaderGone>;
 
 // What a leader knows of another member; for DescribeQuorum.
 struct Peer {
@@ -184,6 +189,7 @@ class Raft {
   void on(const Found& event, Output& out);
   void on(const ChangeMembers& event, Output& out);
   void on(const Transfer& event, Output& out);
+  void on(const LeaderGone& event, Output& out);
   bool is_majority(std::size_t count) const { return count > members().voters() / 2; }
   bool alone() const;  // the only member, and a voter
   bool may_stand() const;

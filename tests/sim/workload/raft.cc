@@ -164,6 +164,7 @@ void Cluster::administer() {
   world.after(milliseconds(admin.between(50, 2000)), [this] { administer(); });
   const NodeId chosen = ids[admin.below(ids.size())];
   const auto action = admin.below(4);
+  if (admin.chance(1, 4)) members.at(chosen)->suspect();
   for (auto& [id, member] : members) {
     if (!member->alive() || !member->raft().leading()) continue;
     const Membership now = member->raft().members();

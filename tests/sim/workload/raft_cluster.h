@@ -36,6 +36,8 @@ class Member {
   void found(Membership members);
   bool transfer(NodeId to);
   bool change(Membership next);
+  // Takes its leader for gone, rightly or not.
+  void suspect();
   void deliver(const Message& message);
   bool alive() const { return raft_.has_value(); }
   const Raft& raft() const { return *raft_; }

@@ -55,6 +55,10 @@ bool Member::change(Membership next) {
   return true;
 }
 
+void Member::suspect() {
+  if (alive()) step(LeaderGone{raft_->leader()});
+}
+
 bool Member::empty() const {
   return alive() && raft_->log().last_index() == Index(0) && !raft_->log().members();
 }
