@@ -305,6 +305,7 @@ void FetchLoop::on_top_error(ErrorCode error) {
 void FetchLoop::take(Items::iterator at, const Data& data) {
   LeaderAnswer answer;
   answer.leader_epoch = base::LeaderEpoch(at->second.sent->leader_epoch);
+  answer.fetch_offset = base::Offset(at->second.sent->fetch_offset);
   answer.high_watermark = base::Offset(data.high_watermark);
   answer.log_start = base::Offset(data.log_start_offset);
   if (data.error_code == ErrorCode::kOffsetOutOfRange && data.log_start_offset >= 0) {

@@ -136,6 +136,7 @@ struct FollowState {
 // What a leader answered to a fetch.
 struct LeaderAnswer {
   base::LeaderEpoch leader_epoch;  // in which it was asked (current_leader_epoch)
+  base::Offset fetch_offset{-1};   // from where: what agrees up to there
   base::BytesView records;
   base::Offset high_watermark{-1};
   base::Offset log_start{-1};
@@ -147,7 +148,7 @@ struct Followed {
     kAppended,         // up to `end`
     kNothing,          // nothing new; high watermark and start were taken
     kStale,            // the role is another one by now: ask follow_state()
-    kNeedsTruncation,  // call repair() with the same answer
+    kNeedsTruncation,  // the logs have parted: call repair() with the same answer
     kRepaired,         // by repair(): ask follow_state() and fetch from there
     kFailed,           // `why`; records that must not be appended, or the disk. Back off
   };
@@ -339,9 +340,10 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::shared_ptr<const config::TopicConfig> config_;
   base::LeaderEpoch leader_epoch_{-1};
   base::BrokerId leader_{-1};
-  std::optional<Leadership> leading_;  // set while this replica leads
-  base::Offset high_watermark_;        // as known while it does not
-  base::Offset leader_watermark_{0};   // not cut to what we hold
+  std::optional<Leadership> leading_;      // set while this replica leads
+  base::Offset high_watermark_;            // as known while it does not
+  base::Offset leader_watermark_{0};       // not cut to what we hold
+  std::optional<base::Offset> parted_at_;  // from the leader's log, by records behind our fetch
   wire::ErrorCode closed_ = wire::ErrorCode::kNone;
   std::uint32_t works_under_way_ = 0;  // flushes and cuts
   io::Executor* quiet_home_ = nullptr;

@@ -54,22 +54,27 @@ Followed Partition::take_from_leader(const LeaderAnswer& answer) {
     if (!follows_locked(answer.leader_epoch)) return {.kind = Followed::Kind::kStale};
     if (log_->failed()) return failure(log_->failed()->what);
     if (answer.out_of_range || answer.diverging) return {.kind = Followed::Kind::kNeedsTruncation};
-    const base::Offset end = log_->end_offset();
-    const auto batches = accept_batches(
-        answer.records,
-        {.end = end,
-         .last_epoch = end > log_->start_offset() ? log_->epochs().epoch_at(end - 1) : std::nullopt,
-         .leader_epoch = answer.leader_epoch});
-    if (!batches) return failure(name().to_string() + ": " + batches.error());
-    if (!batches->empty()) {
-      const auto appended = log_->append_as_follower(*batches, services_.clock->wall_ms());
+    const auto accepted = accept_batches(
+        answer.records, {.end = log_->end_offset(),
+                         .leader_epoch = answer.leader_epoch,
+                         .epoch_at = [this](auto at) {
+                           return at < log_->start_offset() ? std::nullopt
+                                                            : log_->epochs().epoch_at(at);
+                         }});
+    if (!accepted) return failure(name().to_string() + ": " + accepted.error());
+    parted_at_ = accepted->parted_at;
+    if (parted_at_) return {.kind = Followed::Kind::kNeedsTruncation};
+    if (!accepted->batches.empty()) {
+      const auto appended = log_->append_as_follower(accepted->batches, services_.clock->wall_ms());
       if (!appended) return failure(appended.error().what);
       after_write_locked(appended->bytes, appended->rolled);
       followed.kind = Followed::Kind::kAppended;
     }
+    // No further than the logs are known to agree.
+    const base::Offset agreed = std::max(answer.fetch_offset, accepted->agreed);
     const base::Offset known = MUTANT("replica-trusts-watermark")
-                                   ? answer.high_watermark
-                                   : std::min(answer.high_watermark, log_->end_offset());
+                                   ? log_->end_offset()
+                                   : std::min({answer.high_watermark, agreed, log_->end_offset()});
     high_watermark_ = std::max(high_watermark_, known);
     leader_watermark_ = answer.high_watermark;
     if (answer.log_start > log_->start_offset()) {
@@ -100,7 +105,10 @@ std::expected<Partition::Cut, std::string> Partition::plan_cut_locked(
     if (answer.log_start.value() < 0) return std::unexpected("the leader names no start");
     return Cut{answer.log_start, true};
   }
-  if (!answer.diverging) return std::unexpected("the leader's log has not parted from ours");
+  if (!answer.diverging) {
+    if (parted_at_) return Cut{*parted_at_, *parted_at_ < log_->start_offset()};
+    return std::unexpected("the leader's log has not parted from ours");
+  }
   std::optional<EpochEnd> ours;
   if (const auto found = log_->end_offset_for_epoch(answer.diverging->leader_epoch)) {
     ours = EpochEnd{found->leader_epoch, found->start};
@@ -132,6 +140,7 @@ Followed Partition::cut_log(const LeaderAnswer& answer) {
     work_ended_locked();
     if (cut.fully && carried_out) high_watermark_ = cut.to;
     high_watermark_ = std::min(high_watermark_, log_->end_offset());
+    parted_at_.reset();
     if (config_after_cut_) log_->set_config(*std::exchange(config_after_cut_, std::nullopt));
     if (closed_ == ErrorCode::kNone) {
       if (auto role = std::exchange(role_after_cut_, std::nullopt)) {

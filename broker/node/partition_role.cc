@@ -37,6 +37,7 @@ void Partition::become_locked(const PartitionRole& role, base::Instant now, Woke
     leader_ = role.leader;
     leading_.reset();
     guards_.break_everything();
+    parted_at_.reset();
     if (leads) {
       log_->assign_epoch(leader_epoch_, log_->end_offset());
       leading_.emplace(Leadership::Options{.self = services_.self,

@@ -16,27 +16,45 @@ base::Offset cut_of(const EpochEnd& leader, const std::optional<EpochEnd>& ours,
   return std::min({mine, leader.end, end});
 }
 
-std::expected<std::vector<base::BytesView>, std::string> accept_batches(base::BytesView records,
-                                                                        const Acceptance& rules) {
-  std::vector<base::BytesView> accepted;
+namespace {
+
+// Why a batch that does not stand below the end may not be appended; empty when it may.
+std::string refusal(const record::BatchView& batch, base::Offset end,
+                    const std::optional<base::LeaderEpoch>& last_epoch) {
+  const std::string where = " at offset " + std::to_string(batch.base_offset().value());
+  if (batch.base_offset() < end) {
+    return "a batch" + where + " begins below the end " + std::to_string(end.value());
+  }
+  if (batch.leader_epoch().value() < 0 || (last_epoch && batch.leader_epoch() < *last_epoch)) {
+    return "a batch" + where + " is of an earlier leader epoch than the last";
+  }
+  return batch.crc_ok() ? "" : "a damaged batch" + where;
+}
+
+}  // namespace
+
+std::expected<Accepted, std::string> accept_batches(base::BytesView records,
+                                                    const Acceptance& rules) {
+  Accepted accepted;
   base::Offset end = rules.end;
-  auto last_epoch = rules.last_epoch;
+  auto last_epoch = rules.epoch_at(end - 1);
   record::BatchReader reader(records);
   while (const auto batch = reader.next()) {
-    const auto where = [&] { return " at offset " + std::to_string(batch->base_offset().value()); };
     if (batch->leader_epoch() > rules.leader_epoch) return accepted;
     if (batch->last_offset_delta() < 0) return std::unexpected("a batch ends before it begins");
-    if (batch->next_offset() <= rules.end && accepted.empty()) continue;  // held already
-    if (batch->base_offset() < end) {
-      return std::unexpected("a batch" + where() + " begins below the end " +
-                             std::to_string(end.value()));
+    if (batch->base_offset() < rules.end && accepted.batches.empty()) {
+      if (rules.epoch_at(batch->base_offset()) != batch->leader_epoch()) {
+        accepted.parted_at = batch->base_offset();
+        return accepted;
+      }
+      if (batch->next_offset() <= rules.end) {
+        accepted.agreed = batch->next_offset();
+        continue;
+      }
     }
-    if (batch->leader_epoch().value() < 0 || (last_epoch && batch->leader_epoch() < *last_epoch)) {
-      return std::unexpected("a batch" + where() + " is of an earlier leader epoch than the last");
-    }
-    if (!batch->crc_ok()) return std::unexpected("a damaged batch" + where());
-    accepted.push_back(batch->bytes());
-    end = batch->next_offset();
+    if (auto why = refusal(*batch, end, last_epoch); !why.empty()) return std::unexpected(why);
+    accepted.batches.push_back(batch->bytes());
+    accepted.agreed = end = batch->next_offset();
     last_epoch = batch->leader_epoch();
   }
   const auto error = reader.error();

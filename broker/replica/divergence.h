@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,15 +27,23 @@ struct EpochEnd {
 base::Offset cut_of(const EpochEnd& leader, const std::optional<EpochEnd>& ours, base::Offset end,
                     base::Offset high_watermark);
 
-// Batches that a follower may append: whole, undamaged, rising from `end` on, of epochs that do not
-// fall and are not above `leader_epoch`. A last batch that was cut short is passed over, and so is
-// everything from the first batch of a later epoch on (KAFKA-18723). The error is for operators.
+// What of a leader's answer may be appended: batches that are whole, undamaged, rising from `end`
+// on, of epochs that do not fall and are not above `leader_epoch`. A last batch that was cut short
+// is passed over, and so is everything from the first batch of a later epoch on (KAFKA-18723).
+// Batches below `end` are held already, from a fetch that began at the durable end, if they are of
+// the epoch that stands there; if not, the logs part at them. The error is for operators.
 struct Acceptance {
   base::Offset end;
-  std::optional<base::LeaderEpoch> last_epoch;  // of our last record
-  base::LeaderEpoch leader_epoch;               // in which the records were asked for
+  base::LeaderEpoch leader_epoch;  // in which the records were asked for
+  std::function<std::optional<base::LeaderEpoch>(base::Offset)> epoch_at;  // below `end`
 };
-std::expected<std::vector<base::BytesView>, std::string> accept_batches(base::BytesView records,
-                                                                        const Acceptance& rules);
+struct Accepted {
+  std::vector<base::BytesView> batches;
+  std::optional<base::Offset> parted_at;
+  // Up to here the answer shows that the logs agree, once `batches` are appended; -1 by nothing.
+  base::Offset agreed{-1};
+};
+std::expected<Accepted, std::string> accept_batches(base::BytesView records,
+                                                    const Acceptance& rules);
 
 }  // namespace broker

@@ -30,14 +30,16 @@ base::Bytes joined(const std::vector<base::Bytes>& batches) {
 }
 
 // A log that ends at 10, last written in epoch 3, whose leader leads in epoch 5.
-std::expected<std::vector<base::BytesView>, std::string> accept(base::BytesView records) {
+std::expected<Accepted, std::string> accept(base::BytesView records) {
   return accept_batches(
-      records, {.end = Offset(10), .last_epoch = LeaderEpoch(3), .leader_epoch = LeaderEpoch(5)});
+      records, {.end = Offset(10), .leader_epoch = LeaderEpoch(5), .epoch_at = [](Offset at) {
+                  return at < Offset(6) ? LeaderEpoch(1) : LeaderEpoch(3);
+                }});
 }
 std::size_t accepted(base::BytesView records) {
   const auto batches = accept(records);
   EXPECT_TRUE(batches) << batches.error();
-  return batches ? batches->size() : 0;
+  return batches ? batches->batches.size() : 0;
 }
 
 // Goal: the cut is where both logs certainly agree, whatever the watermark says.
@@ -84,6 +86,18 @@ TEST(Divergence, PassesOverWhatIsHeld) {
   EXPECT_EQ(accepted(joined({batch(6, 2, 3), batch(8, 2, 3), batch(10, 1, 5)})), 1U);
 }
 
+// Goal: what is held from another leader than these records is found out, even if it is not durable
+// and so lies behind what was asked for. Method: the epochs at 8 differ; one batch reaches over.
+TEST(Divergence, FindsWhereHeldRecordsPart) {
+  for (const int records : {2, 4}) {
+    const auto parted = accept(joined({batch(6, 2, 3), batch(8, records, 4)}));
+    ASSERT_TRUE(parted);
+    EXPECT_EQ(parted->parted_at, Offset(8));
+    EXPECT_EQ(parted->agreed, Offset(8));
+    EXPECT_TRUE(parted->batches.empty());
+  }
+}
+
 // Goal: records of a later epoch than the leader was asked in wait for the metadata (KAFKA-18723).
 TEST(Divergence, StopsAtLaterEpochs) {
   EXPECT_EQ(accepted(joined({batch(10, 1, 5), batch(11, 1, 6), batch(12, 1, 5)})), 1U);
@@ -101,7 +115,7 @@ TEST(Divergence, RefusesWhatDoesNotFit) {
     const char* why;
     base::Bytes records;
   } cases[] = {
-      {"below the end", batch(9, 2, 5)},
+      {"below the end", batch(9, 2, 3)},
       {"below the end", joined({batch(10, 2, 5), batch(11, 1, 5)})},
       {"earlier leader epoch", batch(10, 1, 2)},
       {"earlier leader epoch", batch(10, 1, -1)},
