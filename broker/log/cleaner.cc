@@ -275,12 +275,7 @@ void Cleaner::end_round(std::shared_ptr<Round> round) {
           note_failure(*round);
         }
         if (stopping_) return end_if_stopped();
-        // A log that went another way is looked at again in its time.
-        if (round->progress) {
-          look();
-        } else {
-          rest();
-        }
+        look();  // the failed one waits
       });
 }
 
@@ -297,7 +292,10 @@ void Cleaner::note_work(Round& round) {
 
 void Cleaner::note_success(const Round& round) {
   if (*round.progress != Cleaning::Progress::kDone) return;  // stopped on the way
-  if (troubles_.erase(round.name) > 0) {
+  const auto trouble = troubles_.find(round.name);
+  const bool was_named = trouble != troubles_.end() && trouble->second.times > 0;
+  troubles_.erase(round.name);
+  if (was_named) {
     diag_.info("cleaner", "a log that could not be compacted was",
                {{"partition", round.name.to_string()}});
   }
@@ -323,12 +321,14 @@ void Cleaner::note_success(const Round& round) {
 
 void Cleaner::note_failure(const Round& round) {
   const io::IoError& error = round.progress.error();
+  Trouble& trouble = troubles_[round.name];
   if (error.code == ENOENT || error.code == ECANCELED || error.code == EAGAIN) {
+    // It went another way: nothing is wrong with it.
+    trouble.retry_at = home_.now() + options_.backoff;
     std::lock_guard lock(stats_mutex_);
     stats_.running = rounds_.size();
     return;
   }
-  Trouble& trouble = troubles_[round.name];
   trouble.why = error.what;
   ++trouble.times;
   const auto shift = std::min<std::uint64_t>(trouble.times - 1, 20);
