@@ -272,7 +272,7 @@ TEST_F(QuorumTest, SendsSnapshot) {
     for (int j = 0; j < 300; ++j) {
       auto* topic = request.add_topics();
       topic->set_name("topic" + std::to_string(i) + "-" + std::to_string(j));
-      topic->set_partitions(40);
+      topic->set_partitions(33);
       topic->set_replication_factor(1);
     }
     ASSERT_EQ(call<proto::CreateTopicsReply>(methods::kCreateTopics, request).error().code(), 0);

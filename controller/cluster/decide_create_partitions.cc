@@ -14,8 +14,7 @@ Verdict<std::vector<proto::Record>> grow(const proto::CreatePartitionsRequest::T
                                          const meta::Image& image, base::Random& random) {
   const meta::Topic* topic = image.topic(request.name());
   if (!topic) {
-    return refuse(ErrorCode::kUnknownTopicOrPartition,
-                  "No such topic or partition is known.");
+    return refuse(ErrorCode::kUnknownTopicOrPartition, "No such topic or partition is known.");
   }
   const auto have = static_cast<std::int32_t>(topic->partitions.size());
   if (request.count() == have) {
