@@ -223,8 +223,9 @@ void Cleaner::begin_rounds(std::shared_ptr<Survey> survey) {
 
 void Cleaner::step(std::shared_ptr<Round> round) {
   round->step_begun = home_.now();
-  home_.blocking([this, round] { round->progress = round->cleaning->step(options_.step_bytes); },
-                 [this, round] { on_step(round); });
+  home_.blocking(
+      [round, bytes = options_.step_bytes] { round->progress = round->cleaning->step(bytes); },
+      [this, round] { on_step(round); });
 }
 
 void Cleaner::on_step(std::shared_ptr<Round> round) {

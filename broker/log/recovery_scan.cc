@@ -105,9 +105,10 @@ bool Recovery::front_is_missing(base::Offset point) const {
   return front > point && !std::ranges::binary_search(log_.snapshots_, front);
 }
 
-// Offsets may be missing between two segments of a log that Kafka compacted (ours end where the next
-// begins), or where an append went so far ahead that the segment could not count to it. A snapshot
-// of producers is written once the data below it is durable: without one, what is missing was lost.
+// Offsets may be missing between two segments of a log that Kafka compacted (ours end where the
+// next begins), or where an append went so far ahead that the segment could not count to it. A
+// snapshot of producers is written once the data below it is durable: without one, what is missing
+// was lost.
 bool Recovery::gap_is_meant(base::Offset end, base::Offset next) const {
   if (next < end) return false;
   const bool was_whole = std::ranges::binary_search(log_.snapshots_, next);
