@@ -38,6 +38,7 @@ void Progress::update(std::int64_t left, const std::string& note) {
   if (context_.json()) return;
   const auto now = Deadline::Clock::now();
   total_ = std::max(total_, left);
+  if (total_ == 0) return;
   const bool in_place = context_.stderr_is_terminal();
   if (!in_place && left > 0 && told_ && now - *told_ < kLineEvery) return;
   told_ = now;

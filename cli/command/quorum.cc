@@ -66,13 +66,15 @@ View look(Context& context) {
     table.add({fmt::format("{} {}", role, member.id()), state,
                member.host().empty() ? "-" : fmt::format("{}:{}", member.host(), member.port()),
                member.log_end_offset() < 0 ? "-" : std::to_string(member.log_end_offset()),
-               lag < 0 ? "-" : std::to_string(lag), leads ? "-" : ago(member.last_contact_ms())});
+               lag < 0 ? "-" : std::to_string(lag),
+               leads || state == "reads" ? "-" : ago(member.last_contact_ms())});
     members.push_back(to_json(member, role, state, lag));
   };
   for (const auto& voter : quorum.voters()) add(voter, "controller", state_of(voter, quorum));
   for (const auto& observer : quorum.observers()) {
-    const bool away = observer.last_contact_ms() < 0 || observer.last_contact_ms() > kSilentMs;
-    add(observer, "broker", away ? "away" : "reads");
+    // Brokers have no address in the quorum; a controller that is about to vote has one.
+    const bool joins = !observer.host().empty();
+    add(observer, joins ? "controller" : "broker", joins ? "joining" : "reads");
   }
   return {.text = head.draw(context.color()) + "\n" + table.draw(context.color()),
           .json = {{"leader", quorum.leader_id()},

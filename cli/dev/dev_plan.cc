@@ -39,11 +39,14 @@ std::optional<std::string> refusal(const DevShape& shape, const DevMembers& befo
   return std::nullopt;
 }
 
+// From here on the system gives ports to outgoing connections: one may be in use at the next start.
+constexpr int kEphemeral = 32'768;
+
 // A port next to the first one of its kind, so that people can guess it.
 std::uint16_t beside(std::optional<std::uint16_t> first, std::uint16_t otherwise, int distance) {
-  const int base = first.value_or(otherwise);
-  if (base == 0 || base + distance > 65535) return 0;
-  return static_cast<std::uint16_t>(base + distance);
+  const int port = first.value_or(otherwise) + distance;
+  if (port == distance || (distance > 0 && port >= kEphemeral)) return 0;
+  return static_cast<std::uint16_t>(port);
 }
 
 DevMember new_member(DevRole role, std::int32_t id, const DevShape& shape, const PickPort& pick) {

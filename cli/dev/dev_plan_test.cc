@@ -39,6 +39,16 @@ TEST(DevPlan, PlacesThreeOfEach) {
   EXPECT_EQ(members[5].log, "/d/controller-3/controller.log");
 }
 
+// Goal: nobody keeps a port that the system gives to outgoing connections, unless told to. Method:
+// a first port up there.
+TEST(DevPlan, KeepsOffEphemeralPorts) {
+  const auto members = plan({.brokers = 2, .port = 40'000, .http_port = 32'767});
+  EXPECT_EQ(members[0].kafka, 40'000);
+  EXPECT_EQ(members[0].http, 32'767);
+  EXPECT_LT(members[1].kafka, 32'768);
+  EXPECT_LT(members[1].http, 32'767);
+}
+
 // Goal: a number that is not given has a sensible default. Method: one of the two.
 TEST(DevPlan, CompletesTheShape) {
   EXPECT_EQ(plan({.brokers = 3}).size(), 6);

@@ -64,23 +64,28 @@ std::string greeting(const DevMembers& members, const std::string& directory) {
     table.add({each.title(), each.kafka == 0 ? "-" : fmt::format("127.0.0.1:{}", each.kafka),
                fmt::format("http://127.0.0.1:{}", each.http), std::to_string(each.process->pid)});
   }
-  const std::uint16_t port = members.front().kafka;
-  const std::string flag = port == kDefaultPort ? "" : fmt::format(" --brokers 127.0.0.1:{}", port);
-  const std::string where = directory_flag(directory);
-  std::string text =
-      fmt::format("moldau is listening on 127.0.0.1:{}   ({} and {}, data in {})\n\n", port,
-                  counted_members(members, DevRole::kBroker),
-                  counted_members(members, DevRole::kController), directory);
-  text += table.draw(false) + "\n";
-  for (const char* line : {"topic create hello -p 6", "produce hello",
-                           "consume hello -o beginning -e", "cluster health"}) {
-    const bool piped = std::string_view(line).starts_with("produce");
-    text += fmt::format("  {}moldau {}{}\n", piped ? "echo 'it flows' | " : "", line, flag);
+  std::string brokers;
+  for (const DevMember& each : members) {
+    if (each.role != DevRole::kBroker || !each.process) continue;
+    brokers += fmt::format("{}127.0.0.1:{}", brokers.empty() ? "" : ",", each.kafka);
   }
-  return text + fmt::format(
-                    "\n  moldau dev kill broker 2{}      and back: moldau dev restart "
-                    "broker 2{}\n\nCtrl-C ends all.\n",
-                    where, where);
+  const std::string where = directory_flag(directory);
+  return fmt::format(
+      "moldau is listening on 127.0.0.1:{}   ({} and {}, data in {})\n"
+      "\n{}\n"
+      "  export MOLDAU_BROKERS={}\n"
+      "  moldau topic create hello -p 6\n"
+      "  echo 'it flows' | moldau produce hello\n"
+      "  moldau consume hello -o beginning -e\n"
+      "  moldau cluster health --watch\n"
+      "\n"
+      "  moldau dev kill broker 2{}\n"
+      "  moldau dev restart broker 2{}\n"
+      "\n"
+      "Ctrl-C ends all.\n",
+      members.front().kafka, counted_members(members, DevRole::kBroker),
+      counted_members(members, DevRole::kController), directory, table.draw(false), brokers, where,
+      where);
 }
 
 std::string end_of_file(const std::string& path, int lines) {
