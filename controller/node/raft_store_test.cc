@@ -55,6 +55,41 @@ TEST(RaftStore, ReadsBackWhatWasSynced) {
   EXPECT_EQ(text_of(open(disk).recovered), "term 2 vote 3 snapshot 0 1/1=a 2/2=B");
 }
 
+// Goal: the disk's name and the members are kept, in entries and behind a snapshot; a log that has
+// a name keeps it.
+TEST(RaftStore, KeepsNameAndMembers) {
+  sim::SimDisk disk(4);
+  const auto members = std::make_shared<const raft::Membership>(raft::Membership{
+      {{NodeId(1), {5, 6}, true, {}, 0}, {NodeId(2), {7, 8}, false, "elsewhere", 9094}}});
+  Entry change = entry(2, 1, "");
+  change.members = members;
+  {
+    auto opened = open(disk);
+    EXPECT_TRUE(opened.fresh);
+    EXPECT_EQ(opened.directory, (base::Uuid{1, 2}));
+    const std::vector<Entry> entries = {entry(1, 1, "a"), change};
+    ASSERT_TRUE(opened.store->write(HardState{Term(1), NodeId(1)}, entries).has_value());
+    ASSERT_TRUE(opened.store->sync().has_value());
+  }
+  {
+    auto opened = RaftStore::open(disk, kDirectory, base::Uuid{3, 4});
+    ASSERT_TRUE(opened.has_value());
+    EXPECT_FALSE(opened->fresh);
+    EXPECT_EQ(opened->directory, (base::Uuid{1, 2}));
+    ASSERT_EQ(opened->recovered.entries.size(), 2u);
+    EXPECT_EQ(opened->recovered.entries[0].members, nullptr);
+    ASSERT_NE(opened->recovered.entries[1].members, nullptr);
+    EXPECT_EQ(*opened->recovered.entries[1].members, *members);
+    const raft::Snapshot snapshot{Index(2), Term(1), data("image"), members};
+    ASSERT_TRUE(opened->store->checkpoint(snapshot, HardState{Term(1), NodeId(1)}, {}).has_value());
+  }
+  const auto again = open(disk);
+  EXPECT_EQ(again.directory, (base::Uuid{1, 2}));
+  ASSERT_NE(again.recovered.snapshot.members, nullptr);
+  EXPECT_EQ(*again.recovered.snapshot.members, *members);
+  EXPECT_EQ(*again.recovered.snapshot.data, "image");
+}
+
 // Goal: a new log survives a crash right after it was opened.
 TEST(RaftStore, NewLogIsDurable) {
   sim::SimDisk disk(2);

@@ -96,7 +96,7 @@ void Raft::become_leader(Output& out) {
   votes_.clear();
   followers_.clear();
   transferring_ = false;
-  follow_members();
+  follow_members(log_.last_index() + 1);
   term_start_ = log_.last_index() + 1;
   quorum_check_at_ = now_ + config_.election_timeout;
   // Entries of older terms are committed only through one of this term.
@@ -123,7 +123,9 @@ void Raft::check_quorum(Output& out) {
 
 void Raft::on_vote_request(const Message& message, const VoteRequest& request, Output& out) {
   const bool up_to_date =
-      MUTANT("raft-votes-for-any-log") || request.last_term > log_.last_term() ||
+      MUTANT("raft-votes-for-any-log") ||
+      (MUTANT("raft-transfers-to-any-log") && request.transfer) ||
+      request.last_term > log_.last_term() ||
       (request.last_term == log_.last_term() && request.last_index >= log_.last_index());
   if (request.pre) {
     const bool granted = message.term > hard_.term && up_to_date && !heard_leader_lately();

@@ -34,8 +34,7 @@ bool Raft::may_stand() const {
 // Whether what is known of another member is about the disk that it is a member by.
 bool Raft::counts(const Member& member) const {
   const auto at = followers_.find(member.id);
-  return at != followers_.end() &&
-         (at->second.directory == member.directory || MUTANT("raft-counts-lost-disk"));
+  return at != followers_.end() && at->second.directory == member.directory;
 }
 
 bool Raft::can_change() const {
@@ -88,17 +87,17 @@ void Raft::change_members(Membership members, Output& out) {
   CHECK(members.voters() > 0);
   append_as_leader(std::make_shared<const std::string>(), out,
                    std::make_shared<const Membership>(std::move(members)));
-  follow_members();
+  follow_members(log_.last_index());
   for (auto& [node, progress] : followers_) replicate(node, progress, false, out);
 }
 
-// While leading: one Progress for each of the others.
-void Raft::follow_members() {
+// While leading: one Progress for each of the others; who is new is sent entries from `next` on.
+void Raft::follow_members(Index next) {
   std::erase_if(followers_, [&](const auto& each) { return !members().find(each.first); });
   for (const Member& each : members().members) {
     if (each.id == config_.self || followers_.contains(each.id)) continue;
     Progress progress;
-    progress.next = progress.next_at_heartbeat = log_.last_index() + 1;
+    progress.next = progress.next_at_heartbeat = next;
     progress.heard = now_;
     progress.directory = each.directory;
     followers_.emplace(each.id, progress);
@@ -122,7 +121,6 @@ void Raft::maybe_change_members(Output& out) {
     } else {
       continue;
     }
-    if (MUTANT("raft-trusts-new-disk")) next.voter = true;
     Membership after = members().with(next);
     if (can_reach_majority(after)) return change_members(std::move(after), out);
   }

@@ -195,7 +195,7 @@ class Raft {
   bool may_stand() const;
   bool counts(const Member& member) const;
   void change_members(Membership members, Output& out);
-  void follow_members();
+  void follow_members(Index next);
   void maybe_change_members(Output& out);
   void maybe_leave(Output& out);
   void hand_over(Output& out);
