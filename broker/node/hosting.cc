@@ -19,6 +19,11 @@ struct Hosting::Opening {
   std::shared_ptr<Partition> opened;  // null when it failed
   std::string error;
   bool full_disk = false;  // it failed for that: worth trying again
+
+  void fail(const io::IoError& why) {
+    error = why.what;
+    full_disk = is_full_disk(why);
+  }
 };
 
 struct Hosting::Round {
@@ -199,11 +204,7 @@ void Hosting::open_one(Opening& opening) {
   bool exists = disk_.exists(path);
   if (exists) {
     auto opened = directory_.open_partition(opening.name, log_config(*opening.config), now);
-    if (!opened) {
-      opening.error = opened.error().what;
-      opening.full_disk = is_full_disk(opened.error());
-      return;
-    }
+    if (!opened) return opening.fail(opened.error());
     const auto found = opened->log->topic_id();
     if (found && *found != opening.topic_id) {
       opened->log.reset();
@@ -212,10 +213,7 @@ void Hosting::open_one(Opening& opening) {
                       {{"directory", path}, {"to", aside}});
       auto moved = disk_.rename(path, aside);
       if (moved) moved = disk_.sync_directory(directory_.path());
-      if (!moved) {
-        opening.error = moved.error().what;
-        return;
-      }
+      if (!moved) return opening.fail(moved.error());
       exists = false;
     } else {
       if (!found) {
@@ -223,10 +221,7 @@ void Hosting::open_one(Opening& opening) {
         auto adopted =
             disk_.replace_file(path + "/partition.metadata",
                                "version: 0\ntopic_id: " + opening.topic_id.to_string() + "\n");
-        if (!adopted) {
-          opening.error = adopted.error().what;
-          return;
-        }
+        if (!adopted) return opening.fail(adopted.error());
       }
       shared_->recovered_bytes += opened->report.scanned_bytes;
       if (opened->report.truncated_bytes > 0 || opened->report.removed_segments > 0) {
@@ -242,11 +237,7 @@ void Hosting::open_one(Opening& opening) {
   if (!exists) {
     auto made = directory_.create_partition(opening.name, opening.topic_id,
                                             log_config(*opening.config), now);
-    if (!made) {
-      opening.error = made.error().what;
-      opening.full_disk = is_full_disk(made.error());
-      return;
-    }
+    if (!made) return opening.fail(made.error());
     log = std::move(*made);
   }
   const auto known = directory_.high_watermark_of(opening.name);
