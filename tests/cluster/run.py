@@ -5,6 +5,7 @@ is there exactly once and in order, replicas leave the in-sync set and come back
 usage: run.py --binaries DIRECTORY [--only WORD] [--seed N]"""
 
 import argparse
+import importlib.util
 import os
 import random
 import signal
@@ -16,11 +17,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from cluster import ROOT, Cluster  # noqa: E402
+import test_dev  # noqa: E402
 from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite, check, equal  # noqa: E402
 
-sys.path.insert(0, os.path.join(ROOT, "tests/crash"))
-import run as crash  # noqa: E402
+SPEC = importlib.util.spec_from_file_location("crash_run", os.path.join(ROOT, "tests/crash/run.py"))
+crash = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(crash)
 
 TOPIC, PARTITIONS = crash.TOPIC, crash.PARTITIONS
 
@@ -187,6 +190,7 @@ def main():
             if suite.failed > before:
                 print(f"again with: tests/cluster/run.py --seed {arguments.seed}\n{cluster.logs()}")
             nodes.end_all()
+    test_dev.run_dev(suite, arguments.binaries)
     print(suite.summary())
     sys.exit(suite.failed != 0)
 

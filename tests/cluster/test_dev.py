@@ -18,7 +18,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests/client"))
-from harness import node as nodes  # noqa: E402
+from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Failed, Suite, check, equal  # noqa: E402
 
 SHAPE = ["--brokers", "3", "--controllers", "3"]
@@ -203,6 +203,39 @@ def drain_a_broker(dev):
     dev.run("balance", "start")
 
 
+def kafka_tool(dev, name, *words):
+    """Its output. The tools say what failed in words, not always with their exit code."""
+    lib = os.path.join(deps.kafka_lib(True), "*")
+    result = subprocess.run(
+        ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", lib, f"org.apache.kafka.tools.{name}", "--bootstrap-server",
+         dev.bootstrap(), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+    equal(result.returncode, 0, f"{name} {words}: {result.stdout[-1500:]}{result.stderr[-1500:]}")
+    return result.stdout
+
+
+def kafka_tools(dev):
+    create(dev, "tools", "2", "1")
+    status = kafka_tool(dev, "MetadataQuorumCommand", "describe", "--status")
+    leader = json.loads(dev.run("quorum", "status", "--json"))["leader"]
+    check(f"LeaderId:               {leader}\n" in status, status)
+    for each in dev.members():
+        check(each["grpc"] is None or f"CONTROLLER://{each['grpc']}" in status, status)
+    plan = os.path.join(dev.folder, "reassign.json")
+    with open(plan, "w") as file:
+        json.dump({"version": 1, "partitions": [{"topic": "tools", "partition": 0, "replicas": [3, 1]},
+                                                {"topic": "tools", "partition": 1, "replicas": [2, 3]}]}, file)
+    told = kafka_tool(dev, "reassign.ReassignPartitionsCommand", "--reassignment-json-file", plan, "--execute")
+    check("Successfully started partition reassignments for tools-0,tools-1" in told, told)
+    until("verified", 30, lambda: kafka_tool(
+        dev, "reassign.ReassignPartitionsCommand", "--reassignment-json-file", plan, "--verify").count("is completed") == 2)
+    check("No partition reassignments" in kafka_tool(dev, "reassign.ReassignPartitionsCommand", "--list"), "left over")
+    kafka_tool(dev, "LeaderElectionCommand", "--election-type", "preferred", "--all-topic-partitions")
+    listed = json.loads(dev.run("partition", "list", "tools", "--json"))
+    equal([(each["replicas"], each["leader"]) for each in listed], [([3, 1], 3), ([2, 3], 2)], "replicas and leaders")
+    dev.await_healthy()
+    equal(kafka_tool(dev, "TopicCommand", "--describe", "--under-replicated-partitions"), "", "under-replicated")
+
+
 def outlive_nobody(dev):
     pids = [each["pid"] for each in dev.members()]
     dev.process.kill()
@@ -227,11 +260,14 @@ def outlive_nobody(dev):
 TESTS = (("six processes and dev.json", look_at_list), ("a broker is killed and comes back", lose_a_broker),
          ("controllers are killed and come back", lose_controllers), ("a broker is frozen", freeze_a_broker),
          ("partitions move", move_partitions), ("a broker is drained", drain_a_broker),
+         ("Kafka's own tools", kafka_tools),
          ("nothing outlives the foreground", outlive_nobody))
 
 
 def run_dev(suite, binaries):
     """One cluster for all tests, in order."""
+    if not any(suite.wants(f"dev: {name}") for name, _ in TESTS):
+        return
     with tempfile.TemporaryDirectory(prefix="moldau-dev-") as folder:
         dev = Dev(folder, binaries)
         try:
