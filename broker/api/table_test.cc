@@ -23,6 +23,14 @@ TEST(Table, AdvertisesOnlyWhatTheSchemaKnows) {
   EXPECT_EQ(find_api(32767), nullptr);
 }
 
+// Goal: our own admin API is served to those who know it, and Kafka's clients never see it. Method:
+// look it up, and look for it in the list.
+TEST(Table, ServesItsOwnAdminApiWithoutAdvertisingIt) {
+  constexpr std::int16_t kMoldauAdmin = 20'000;
+  ASSERT_NE(find_api(kMoldauAdmin), nullptr);
+  for (const ApiEntry& api : served_apis()) EXPECT_LT(api.key, 1000) << api.name;
+}
+
 // Goal: clients that choose features by exact versions find them. Method: the versions that
 // librdkafka up to 2.10 looks for.
 TEST(Table, ServesTheVersionsThatOldLibrdkafkaLooksFor) {
