@@ -1,8 +1,4 @@
-# Replicas of one partition, over logs on disks that crash.
-moldau_test(partition_replication_test SOURCES partition_replication_test.cc
-  DEPS broker_node sim_world sim_disk)
-
-# The same with seeded defects: what has them is compiled again, and its objects come before the
+# partition_replication_test with seeded defects: what has them is compiled again, and its objects come before the
 # clean libraries.
 add_executable(replication_mutants replication_mutants.cc partition.cc partition_follow.cc
   partition_role.cc partition_upkeep.cc partition_waiting.cc ../replica/leadership.cc

@@ -297,84 +297,93 @@ TEST(Leadership, OldNewsChangesNothing) {
   EXPECT_EQ(leading.core.set().isr.size(), 3U);
 }
 
-// Goal: whatever happens in whatever order, the watermark never falls, never passes a member of the
-// maximal ISR while it rises, and one change is under way at most. Method: random events against
-// a controller that remembers what it committed and answers late, wrongly, or not at all.
-RC_GTEST_PROP(Leadership, KeepsItsInvariants, ()) {
-  Leading leading({1, 2, 3}, *rc::gen::inRange(1, 4));
-  std::int64_t end = 100;
-  std::map<int, std::int64_t> held{{2, 0}, {3, 0}};
-  std::int32_t committed_epoch = 7;
-  std::vector<BrokerId> committed = brokers({1, 2, 3});
-  std::optional<IsrProposal> asked;
-  for (int step = *rc::gen::inRange(1, 120); step > 0; --step) {
-    const std::int64_t before = leading.watermark();
-    switch (*rc::gen::inRange(0, 7)) {
-      case 0:
-        end += *rc::gen::inRange(1, 20);
-        leading.core.on_log(Offset(end), Offset(*rc::gen::inRange<std::int64_t>(before, end + 1)));
-        break;
-      case 1:
-      case 2: {
-        const int id = *rc::gen::inRange(2, 4);
-        const auto to = *rc::gen::inRange<std::int64_t>(held[id], end + 1);
-        if (*rc::gen::inRange(0, 10) == 0) {
-          RC_ASSERT(leading.fetch(id, end, 3) == Taken::kStale);
-          break;
-        }
-        held[id] = to;
-        RC_ASSERT(leading.fetch(id, to) == Taken::kTaken);
-        break;
-      }
-      case 3:
-        leading.pass(std::chrono::seconds(*rc::gen::inRange(0, 20)));
-        break;
-      case 4: {
-        const bool was_under_way = leading.core.under_way().has_value() && asked.has_value();
-        const auto proposal = leading.core.propose();
-        if (was_under_way) RC_ASSERT(!proposal || proposal == asked);
-        if (proposal) asked = proposal;
-        break;
-      }
-      case 5: {  // the controller takes it, and its answer may be lost
-        if (!asked) break;
-        const bool fits = asked->partition_epoch == committed_epoch;
-        if (fits && *rc::gen::arbitrary<bool>()) {
-          ++committed_epoch;
-          committed.clear();
-          for (const auto& member : asked->isr) committed.push_back(member.id);
-        }
-        const bool done = asked->partition_epoch < committed_epoch;
-        IsrAnswer answer{.kind = done && fits ? IsrAnswer::Kind::kDone
-                                 : done       ? IsrAnswer::Kind::kOutdated
-                                              : IsrAnswer::Kind::kRefused,
-                         .partition_epoch = committed_epoch,
-                         .isr = committed};
-        if (*rc::gen::inRange(0, 3) == 0) answer.kind = IsrAnswer::Kind::kUnknown;
-        leading.core.on_answer(*asked, answer);
-        if (answer.kind == IsrAnswer::Kind::kRefused) asked.reset();
-        break;
-      }
-      case 6:
-        leading.core.on_metadata({LeaderEpoch(5), committed_epoch, brokers({1, 2, 3}), committed});
-        break;
-      default:
-        break;
+// A leader under random events, and a controller that remembers what it committed and answers late,
+// wrongly or not at all.
+class RandomLife {
+ public:
+  void step() {
+    const std::int64_t before = leading_.watermark();
+    event(*rc::gen::inRange(0, 7));
+    leading_.core.check_invariants();
+    RC_ASSERT(leading_.watermark() >= before);
+    const auto maximal = leading_.core.maximal_isr();
+    for (const BrokerId id : committed_) {
+      RC_ASSERT(std::ranges::find(maximal, id) != maximal.end());
     }
-    leading.core.check_invariants();
-    RC_ASSERT(leading.watermark() >= before);
-    if (leading.watermark() > before) {
-      // What the controller has is always among what was counted.
-      for (const BrokerId id : committed) {
-        if (id != BrokerId(1)) RC_ASSERT(leading.watermark() <= held[id.value()]);
-      }
-      for (const BrokerId id : leading.core.maximal_isr()) {
-        if (id != BrokerId(1)) RC_ASSERT(leading.watermark() <= held[id.value()]);
-      }
+    if (leading_.watermark() == before) return;
+    for (const BrokerId id : maximal) {
+      if (id != BrokerId(1)) RC_ASSERT(leading_.watermark() <= held_[id.value()]);
     }
-    const auto maximal = leading.core.maximal_isr();
-    for (const BrokerId id : committed) RC_ASSERT(std::ranges::find(maximal, id) != maximal.end());
   }
+
+ private:
+  void event(int what) {
+    switch (what) {
+      case 0: {
+        end_ += *rc::gen::inRange(1, 20);
+        const auto own = *rc::gen::inRange<std::int64_t>(leading_.watermark(), end_ + 1);
+        return leading_.core.on_log(Offset(end_), Offset(own));
+      }
+      case 1:
+      case 2:
+        return fetch(*rc::gen::inRange(2, 4));
+      case 3:
+        return leading_.pass(std::chrono::seconds(*rc::gen::inRange(0, 20)));
+      case 4: {
+        const bool was_under_way = leading_.core.under_way().has_value() && asked_.has_value();
+        const auto proposal = leading_.core.propose();
+        if (was_under_way) RC_ASSERT(!proposal || proposal == asked_);
+        if (proposal) asked_ = proposal;
+        return;
+      }
+      case 5:
+        return answer();
+      default:
+        return leading_.core.on_metadata(
+            {LeaderEpoch(5), committed_epoch_, brokers({1, 2, 3}), committed_});
+    }
+  }
+
+  void fetch(int id) {
+    if (*rc::gen::inRange(0, 10) == 0)
+      return RC_ASSERT(leading_.fetch(id, end_, 3) == Taken::kStale);
+    held_[id] = *rc::gen::inRange<std::int64_t>(held_[id], end_ + 1);
+    RC_ASSERT(leading_.fetch(id, held_[id]) == Taken::kTaken);
+  }
+
+  void answer() {
+    if (!asked_) return;
+    const bool fits = asked_->partition_epoch == committed_epoch_;
+    if (fits && *rc::gen::arbitrary<bool>()) {
+      ++committed_epoch_;
+      committed_.clear();
+      for (const auto& member : asked_->isr) committed_.push_back(member.id);
+    }
+    const bool done = asked_->partition_epoch < committed_epoch_;
+    IsrAnswer answer{.kind = done && fits ? IsrAnswer::Kind::kDone
+                             : done       ? IsrAnswer::Kind::kOutdated
+                                          : IsrAnswer::Kind::kRefused,
+                     .partition_epoch = committed_epoch_,
+                     .isr = committed_};
+    if (*rc::gen::inRange(0, 3) == 0) answer.kind = IsrAnswer::Kind::kUnknown;
+    leading_.core.on_answer(*asked_, answer);
+    if (answer.kind == IsrAnswer::Kind::kRefused) asked_.reset();
+  }
+
+  Leading leading_{{1, 2, 3}, *rc::gen::inRange(1, 4)};
+  std::int64_t end_ = 100;
+  std::map<int, std::int64_t> held_{{2, 0}, {3, 0}};
+  std::int32_t committed_epoch_ = 7;
+  std::vector<BrokerId> committed_ = brokers({1, 2, 3});
+  std::optional<IsrProposal> asked_;
+};
+
+// Goal: whatever happens in whatever order, the watermark never falls, never passes a member of the
+// maximal ISR while it rises, what the controller has is always part of that, and one change is
+// under way at most. Method: random lives.
+RC_GTEST_PROP(Leadership, KeepsItsInvariants, ()) {
+  RandomLife life;
+  for (int step = *rc::gen::inRange(1, 120); step > 0; --step) life.step();
 }
 
 }  // namespace
