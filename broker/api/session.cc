@@ -31,6 +31,7 @@ std::size_t Session::on_data(base::MutableBytes in) {
   last_activity_ = reactor_.executor.now();
   std::size_t consumed = 0;
   wanted_ = 0;
+  waits_for_all_ = false;
   if (node_.stopping) {
     closed_ = true;
     connection_->close();
@@ -60,15 +61,19 @@ std::size_t Session::on_data(base::MutableBytes in) {
                                          " are allowed (socket.request.max.bytes)");
       break;
     }
-    if (!next_is_produce(frame.payload)) run_produce();
-    if (!may_start_next()) break;
+    const bool is_produce = next_is_produce(frame.payload);
+    if (!is_produce) run_produce();
+    // What is told behind a slow acknowledgement must be true when it is told: metadata that was
+    // gathered before a failover and sent after it costs a client seconds.
+    waits_for_all_ = !is_produce && !slots_.empty();
+    if (waits_for_all_ || !may_start_next()) break;
     consumed += frame.frame_size;
     handle_frame(frame.payload);
   }
   run_produce();
   in_on_data_ = false;
   reactor_.stats->bytes_in.add(consumed);
-  if (!closed_ && !may_start_next() && !paused_) {
+  if (!closed_ && (waits_for_all_ || !may_start_next()) && !paused_) {
     paused_ = true;
     connection_->pause_reading();
   }
@@ -195,6 +200,7 @@ void Session::send_frame(Slot& slot) {
 
 void Session::go_on() {
   if (!paused_ || in_on_data_ || closed_ || !may_start_next()) return;
+  if (waits_for_all_ && !slots_.empty()) return;
   paused_ = false;
   connection_->resume_reading();
 }

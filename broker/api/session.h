@@ -3,7 +3,8 @@
 //
 // As in Kafka, a request is handled only after the one before it was answered, so a client that
 // pipelines sees the effects in order. Produce is the exception: consecutive Produce requests are
-// appended together, one write per partition, and wait for their acknowledgements side by side.
+// appended together, one write per partition, and wait for their acknowledgements side by side;
+// what comes behind them waits until they are answered.
 #pragma once
 
 #include <deque>
@@ -72,6 +73,7 @@ class Session final : public io::ConnectionHandler,
   std::size_t wanted_ = 0;
   bool closed_ = false;
   bool paused_ = false;
+  bool waits_for_all_ = false;  // the next request is handled once all before it are answered
   bool in_on_data_ = false;
   base::Instant last_activity_{};
   base::Timer idle_timer_;
