@@ -139,6 +139,7 @@ void Broker::begin() {
 // The partitions have taken the roles that this change gave them.
 void Broker::on_applied(const meta::Image& after, const meta::Delta& delta) {
   replicator_->on_change(after, delta);
+  isr_changes_->count(delta);
   registrar_->applied(after.offset());
   const meta::Broker* self = after.broker(node_.broker_id);
   if (started_ == nullptr || self == nullptr || self->fenced ||

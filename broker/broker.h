@@ -66,6 +66,7 @@ class Broker {
   Hosting& hosting() { return *hosting_; }  // after start's directory was opened
   Hosting::Progress progress() const;       // any thread
   const Flusher* flusher() const { return flusher_.get(); }
+  const IsrChanges* isr_changes() const { return isr_changes_.get(); }
 
  private:
   io::Executor& home() { return node_.reactors[0]->executor; }

@@ -183,6 +183,21 @@ void IsrChanges::fail_all(const std::vector<Asked>& asked, const CallError& erro
   }
 }
 
+void IsrChanges::count(const meta::Delta& delta) {
+  for (const auto& [id, topic] : delta.topics) {
+    if (topic.before == nullptr || topic.after == nullptr) continue;
+    for (const std::int32_t index : topic.partitions) {
+      const auto at = static_cast<std::size_t>(index);
+      if (at >= topic.before->partitions.size()) continue;
+      const meta::Partition& before = topic.before->partitions[at];
+      const meta::Partition& after = topic.after->partitions[at];
+      if (after.leader != options_.self) continue;
+      if (after.isr.size() < before.isr.size()) stats_.shrinks.add(1);
+      if (after.isr.size() > before.isr.size()) stats_.expands.add(1);
+    }
+  }
+}
+
 void IsrChanges::check_lag() {
   const auto table = partitions_.snapshot();
   for (const auto& [id, topic] : table->by_id) {

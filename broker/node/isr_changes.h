@@ -15,9 +15,11 @@
 #include "broker/node/isr_change_sink.h"
 #include "broker/node/partition.h"
 #include "common/base/diag.h"
+#include "common/base/histogram.h"
 #include "common/base/random.h"
 #include "common/base/timer_wheel.h"
 #include "common/io/executor.h"
+#include "common/meta/delta.h"
 
 namespace broker {
 
@@ -39,6 +41,13 @@ class IsrChanges final : public IsrChangeSink {
   // Home.
   void start();
   void stop();
+  // Home: counts what became of the in-sync replicas of partitions that are led here.
+  void count(const meta::Delta& delta);
+  struct Stats {
+    base::Counter shrinks;
+    base::Counter expands;
+  };
+  const Stats& stats() const { return stats_; }  // any thread
 
  private:
   struct Asked {
@@ -65,6 +74,7 @@ class IsrChanges final : public IsrChangeSink {
   base::Diag& diag_;
   base::Random random_;
   const Options options_;
+  Stats stats_;
   std::set<std::shared_ptr<Partition>, ByName> wanted_;
   std::set<std::shared_ptr<Partition>, ByName> refused_;  // ask again when refused_timer_ fires
   bool sending_ = false;                                  // a call is under way

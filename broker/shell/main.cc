@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "broker/shell/broker_process.h"
-#include "broker/shell/load_config.h"
 #include "common/host/console_diag.h"
+#include "common/host/load_config.h"
 #include "common/host/signals.h"
 
 namespace {
@@ -18,7 +18,7 @@ int refuse(const std::string& why) {
 
 int run(const std::string& file, const std::vector<std::string>& sets, const std::string& level,
         const std::string& format) {
-  auto given = broker::shell::load_given(file, sets);
+  auto given = host::load_config(file, sets);
   if (!given) return refuse(given.error());
   const auto config = config::BrokerConfig::from(std::move(*given));
   if (!config) return refuse(config.error().message);
