@@ -11,7 +11,6 @@
 
 #include "broker/broker.h"
 #include "broker/shell/broker_metrics.h"
-#include "cli/dev/controller_rules.h"
 #include "cli/dev/dev_config.h"
 #include "common/host/console_diag.h"
 #include "common/host/http_admin.h"
@@ -22,6 +21,7 @@
 #include "common/host/signals.h"
 #include "common/host/system_clock.h"
 #include "controller/controller.h"
+#include "controller/shell/config_rules.h"
 
 namespace cli {
 namespace {
@@ -140,7 +140,7 @@ class DevNode {
         config_.auto_leader_rebalance_enable
             ? std::chrono::seconds(config_.leader_imbalance_check_interval_seconds)
             : base::Duration::zero();
-    config.config_rules = controller_rules(config_.given);
+    config.config_rules = controller::shell::config_rules(config_.given);
     controller_ = std::make_unique<controller::Controller>(
         controller::Seams{.disk = disk_,
                           .executor = pool_[0],

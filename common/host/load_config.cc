@@ -11,7 +11,7 @@ extern char** environ;
 namespace host {
 
 std::expected<config::GivenValues, std::string> load_config(const std::string& file,
-                                                           const std::vector<std::string>& sets) {
+                                                            const std::vector<std::string>& sets) {
   config::LoadInput input;
   if (!file.empty()) {
     std::ifstream text(file);
