@@ -284,6 +284,10 @@ class Log {
   // segments' indexes.
   io::IoResult<void> rebuild_producers(base::Offset missing_from, base::WallMs now);
   io::IoResult<base::Offset> load_newest_snapshot(base::Offset limit, base::WallMs now);
+  // Batches of known producers that end below `before`: what a snapshot of that offset leaves out.
+  io::IoResult<void> recall_batches(base::Offset before);
+  io::IoResult<void> recall_segment(const Segment& segment, base::Offset before,
+                                    std::uint64_t bytes);
   io::IoResult<void> replay(std::size_t index, base::Offset from, base::Offset missing_from,
                             base::WallMs now);
 

@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <vector>
 
 #include "broker/log/batch_scanner.h"
 #include "broker/log/log.h"
+#include "common/base/mutant.h"
 
 namespace broker {
+namespace {
+
+// How far back retries are looked for: a producer has at most five batches on their way.
+constexpr std::uint64_t kRecalledBytes = 1 << 20;
+
+}  // namespace
 
 // The newest snapshot at or below `limit`, in a file or waiting to be written. Returns the offset
 // that the producers stand at.
@@ -44,11 +52,64 @@ io::IoResult<base::Offset> Log::load_newest_snapshot(base::Offset limit, base::W
 io::IoResult<void> Log::rebuild_producers(base::Offset missing_from, base::WallMs now) {
   auto from = load_newest_snapshot(std::min(missing_from, end_), now);
   if (!from) return std::unexpected(from.error());
+  if (auto done = recall_batches(*from); !done) return done;
   for (std::size_t i = index_of(*from); i < segments_.size(); ++i) {
     if (auto done = replay(i, *from, missing_from, now); !done) return done;
   }
   producers_.advance_end_offset(end_);
   producers_.on_log_start(start_);
+  return {};
+}
+
+// A snapshot holds the last batch of each producer; a retry may be of the four before it.
+io::IoResult<void> Log::recall_batches(base::Offset before) {
+  if (producers_.size() == 0 || MUTANT("log-forgets-batches-before-snapshot")) return {};
+  std::uint64_t left = kRecalledBytes;
+  for (std::size_t i = segments_.size(); i-- > 0 && left > 0;) {
+    const Segment& segment = *segments_[i];
+    if (segment.base() >= before || segment.size == 0) continue;
+    if (auto done = recall_segment(segment, before, left); !done) return done;
+    left -= std::min(left, segment.size);
+  }
+  return {};
+}
+
+// About the last `bytes` of the segment below `before`.
+io::IoResult<void> Log::recall_segment(const Segment& segment, base::Offset before,
+                                       std::uint64_t bytes) {
+  base::Offset from = segment.base();
+  if (segment.size > bytes) {
+    const auto share = static_cast<double>(bytes) / static_cast<double>(segment.size);
+    from = before - static_cast<std::int64_t>(share * static_cast<double>(before - from));
+  }
+  auto start = locate(segment, segment.size, from, Wait::kMayBlock);
+  if (!start) return std::unexpected(start.error());
+  if (!start->value) return {};
+  auto file = segment.file();
+  if (!file) return std::unexpected(file.error());
+  struct Found {
+    base::ProducerId producer_id;
+    base::ProducerEpoch producer_epoch;
+    ProducerBatch batch;
+  };
+  std::vector<Found> found;
+  BatchScanner scanner(**file, start->value->position, segment.size);
+  while (true) {
+    auto item = scanner.next();
+    if (!item) return std::unexpected(item.error());
+    if (!*item || (*item)->view.next_offset() > before) break;
+    const record::BatchView& batch = (*item)->view;
+    if (!batch.has_producer_id() || batch.is_control()) continue;
+    found.push_back({batch.producer_id(),
+                     batch.producer_epoch(),
+                     {.last_sequence = batch.last_sequence(),
+                      .last_offset = batch.last_offset(),
+                      .offset_delta = batch.last_offset_delta(),
+                      .timestamp = batch.max_timestamp()}});
+  }
+  for (auto it = found.rbegin(); it != found.rend(); ++it) {
+    producers_.recall(it->producer_id, it->producer_epoch, it->batch);
+  }
   return {};
 }
 

@@ -68,6 +68,23 @@ void ProducerEntry::add_batch(const ProducerBatch& batch) {
   recent_[recent_count_++] = batch;
 }
 
+void ProducerEntry::recall_batch(const ProducerBatch& batch) {
+  if (recent_count_ == 0 || recent_count_ == kBatchesMax) return;
+  const ProducerBatch& oldest = recent_.front();
+  if (batch.last_offset >= oldest.first_offset()) return;
+  if (!follows(batch.last_sequence, oldest.first_sequence())) return;
+  std::shift_right(recent_.begin(), recent_.end(), 1);
+  recent_.front() = batch;
+  ++recent_count_;
+}
+
+void ProducerStates::recall(base::ProducerId producer_id, base::ProducerEpoch producer_epoch,
+                            const ProducerBatch& batch) {
+  const auto at = producers_.find(producer_id);
+  if (at == producers_.end() || at->second.entry.producer_epoch != producer_epoch) return;
+  at->second.entry.recall_batch(batch);
+}
+
 ProducerVerdict ProducerStates::check(const record::BatchView& batch, AppendOrigin origin) const {
   if (!batch.has_producer_id() || origin == AppendOrigin::kReplication) return {};
   const base::ProducerId id = batch.producer_id();

@@ -59,6 +59,8 @@ struct ProducerEntry {
   // The last batches of this epoch, oldest first.
   std::span<const ProducerBatch> batches() const { return {recent_.data(), recent_count_}; }
   void add_batch(const ProducerBatch& batch);
+  // The batch before the oldest of batches(); ignored when it is not that or there is no room.
+  void recall_batch(const ProducerBatch& batch);
   void clear_batches() { recent_count_ = 0; }
 
   // None (-1) after a marker of a new epoch, before the first batch.
@@ -120,6 +122,10 @@ class ProducerStates {
 
   // End of the offsets that were applied.
   base::Offset end_offset() const { return end_offset_; }
+  // A batch of the log from before the snapshot that was loaded, which kept only the last one of
+  // each producer: retries of it are recognised again. Newest first; what does not fit is ignored.
+  void recall(base::ProducerId producer_id, base::ProducerEpoch producer_epoch,
+              const ProducerBatch& batch);
   // Without batches in between, as after a compaction or an empty segment.
   void advance_end_offset(base::Offset end);
 
