@@ -41,7 +41,11 @@ class KafkaClient::Link final : public io::ConnectionHandler {
 };
 
 KafkaClient::KafkaClient(World& world, SimNetwork& network, const std::string& host)
-    : world_(world), host_(host), executor_(world, host), net_(network.join(host, executor_)) {}
+    : world_(world),
+      host_(host),
+      target_(kNodeHost),
+      executor_(world, host),
+      net_(network.join(host, executor_)) {}
 
 KafkaClient::~KafkaClient() {
   *alive_ = false;
@@ -68,7 +72,7 @@ void KafkaClient::send(base::Bytes frame, Answer answer) {
 
 void KafkaClient::connect() {
   link_ = std::make_shared<Link>(this);
-  net_->connect({kNodeHost, kNodePort},
+  net_->connect({target_, kNodePort},
                 [link = link_](io::IoResult<std::shared_ptr<io::Connection>> connection)
                     -> std::shared_ptr<io::ConnectionHandler> {
                   if (!link->owner) return nullptr;
@@ -88,6 +92,12 @@ void KafkaClient::on_frame(base::BytesView payload) {
   Pending first = std::move(pending_.front());
   pending_.pop_front();
   first.answer(payload, first.correlation_id);
+}
+
+void KafkaClient::aim(const std::string& target) {
+  if (target == target_) return;
+  drop();
+  target_ = target;
 }
 
 void KafkaClient::drop() {

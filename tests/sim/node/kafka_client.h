@@ -48,6 +48,9 @@ class KafkaClient {
       done(&response);
     });
   }
+  // Which machine to talk to from now on; what is under way with another ends with nothing.
+  void aim(const std::string& target);
+  const std::string& target() const { return target_; }
   // Loses the connection: everything under way ends with nothing.
   void drop();
   bool idle() const { return pending_.empty(); }
@@ -69,6 +72,7 @@ class KafkaClient {
 
   World& world_;
   const std::string host_;
+  std::string target_;
   SimExecutor executor_;
   std::unique_ptr<io::Net> net_;
   std::shared_ptr<Link> link_;

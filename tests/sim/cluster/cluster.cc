@@ -1,0 +1,158 @@
+#include "tests/sim/cluster/cluster.h"
+
+#include <algorithm>
+
+#include "broker/node/partition.h"
+#include "tests/sim/cluster/leader_client.h"
+
+namespace sim {
+namespace {
+
+std::string name_of(const broker::Partition& partition, const BrokerMachine& on) {
+  return partition.topic() + "-" + std::to_string(partition.index()) + " on " + on.host();
+}
+
+// All bytes of a replica's log, from `start` on.
+std::string bytes_of(broker::Partition& partition, base::Offset start) {
+  return partition.with_log([&](broker::Log& log) {
+    std::string all;
+    base::Offset from = std::max(start, log.start_offset());
+    while (from < log.end_offset()) {
+      auto slice = log.read(
+          {.from = from, .upper_bound = log.end_offset(), .bytes_max = 1 << 20, .may_block = true});
+      if (!slice || slice->bytes.length == 0) break;
+      std::string part(slice->bytes.length, '\0');
+      auto got = slice->bytes.file->read_at(
+          base::MutableBytes(reinterpret_cast<std::byte*>(part.data()), part.size()),
+          slice->bytes.position);
+      if (!got) break;
+      // Whole batches only.
+      std::size_t used = 0;
+      record::BatchReader batches(base::as_bytes(part));
+      while (auto batch = batches.next()) {
+        used += batch->bytes().size();
+        from = batch->next_offset();
+      }
+      if (used == 0) break;
+      all.append(part, 0, used);
+    }
+    return all;
+  });
+}
+
+}  // namespace
+
+Cluster::Cluster(World& at, ClusterOptions options) : world(at), facts(at), rpc(at) {
+  std::vector<std::int32_t> voters;
+  for (std::int32_t id = 1; id <= options.controllers; ++id) voters.push_back(id);
+  for (const std::int32_t id : voters) {
+    controllers.push_back(std::make_unique<ControllerMachine>(world, rpc, id, voters));
+  }
+  for (std::int32_t id = 1; id <= options.brokers; ++id) {
+    brokers.push_back(std::make_unique<BrokerMachine>(world, facts.network, rpc, id, voters));
+  }
+  world.after_each([this] { check_leaders(); });
+}
+
+void Cluster::start() {
+  for (auto& each : controllers) each->start();
+  for (auto& each : brokers) each->start();
+}
+
+void Cluster::heal() {
+  facts.network.heal();
+  rpc.heal();
+  rpc.faults.lost_percent = 0;
+  const auto mend = [](auto& machine) {
+    machine.disk.faults = {};
+    machine.disk.stop_at(std::nullopt);
+    if (machine.broken()) machine.crash(true);
+    machine.may_fail_to_start = false;
+  };
+  for (auto& each : controllers) mend(*each);
+  for (auto& each : brokers) mend(*each);
+  world.run_until(
+      [&] { return std::ranges::none_of(brokers, [](auto& b) { return b->stopping(); }); },
+      std::chrono::seconds(30));
+  for (auto& each : controllers) {
+    if (!each->up()) each->start();
+  }
+  for (auto& each : brokers) {
+    if (!each->up()) each->start();
+  }
+}
+
+bool Cluster::everybody_serves() const {
+  return std::ranges::all_of(brokers, [](const auto& each) { return each->serving(); });
+}
+
+std::vector<std::string> Cluster::broker_hosts() const {
+  std::vector<std::string> hosts;
+  for (const auto& each : brokers) hosts.push_back(each->host());
+  return hosts;
+}
+
+meta::ImagePtr Cluster::image() const {
+  for (const auto& each : controllers) {
+    if (each->leading()) return each->controller()->image();
+  }
+  return nullptr;
+}
+
+bool Cluster::fully_replicated(const std::string& topic) const {
+  const meta::ImagePtr now = image();
+  const meta::Topic* found = now ? now->topic(topic) : nullptr;
+  if (found == nullptr) return false;
+  for (std::size_t i = 0; i < found->partitions.size(); ++i) {
+    const meta::Partition& partition = found->partitions[i];
+    if (partition.leader == meta::kNoBroker) return false;
+    if (partition.isr.size() != partition.replicas.size()) return false;
+  }
+  return true;
+}
+
+void Cluster::check_replicas_equal(const std::string& topic) {
+  std::map<std::int32_t, std::vector<std::pair<BrokerMachine*, std::shared_ptr<broker::Partition>>>>
+      replicas;
+  for (auto& each : brokers) {
+    const auto table = each->broker()->node().partitions->snapshot();
+    const auto* found = table->find(topic);
+    if (found == nullptr) continue;
+    for (const auto& partition : found->partitions) {
+      if (partition) replicas[partition->index()].emplace_back(each.get(), partition);
+    }
+  }
+  for (auto& [index, copies] : replicas) {
+    base::Offset start{0};
+    for (auto& [machine, copy] : copies) start = std::max(start, copy->bounds().start);
+    const std::string first = bytes_of(*copies.front().second, start);
+    for (auto& [machine, copy] : copies) {
+      if (bytes_of(*copy, start) == first) continue;
+      facts.wrong(name_of(*copy, *machine) + " differs from " +
+                  name_of(*copies.front().second, *copies.front().first));
+    }
+  }
+}
+
+// At most one broker leads a partition in an epoch, ever.
+void Cluster::check_leaders() {
+  if (world.events() % 16 != 0) return;
+  for (auto& each : brokers) {
+    if (!each->up() || !each->broker()) continue;
+    for (const auto& [id, topic] : each->broker()->node().partitions->snapshot()->by_id) {
+      for (const auto& partition : topic->partitions) {
+        if (!partition) continue;
+        const auto bounds = partition->bounds();
+        if (!bounds.is_leader) continue;
+        const auto [at, fresh] =
+            leaders_.try_emplace({id, partition->index(), bounds.leader_epoch.value()}, each->id());
+        if (at->second == each->id()) continue;
+        facts.wrong(name_of(*partition, *each) + " leads in epoch " +
+                    std::to_string(bounds.leader_epoch.value()) + ", as " +
+                    broker_host(at->second) + " did");
+      }
+    }
+  }
+}
+
+}  // namespace sim

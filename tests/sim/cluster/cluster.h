@@ -1,0 +1,51 @@
+// A whole simulated cluster: controllers, brokers, and what must always hold of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/sim/cluster/broker_machine.h"
+#include "tests/sim/cluster/controller_machine.h"
+#include "tests/sim/node/cluster_facts.h"
+
+namespace sim {
+
+struct ClusterOptions {
+  std::int32_t controllers = 3;
+  std::int32_t brokers = 3;
+};
+
+class Cluster {
+ public:
+  Cluster(World& world, ClusterOptions options);
+
+  void start();
+  // Nothing fails any more, everything runs. What is broken is started anew.
+  void heal();
+  bool everybody_serves() const;
+  std::vector<std::string> broker_hosts() const;
+  // What the leading controller has committed; null when none leads.
+  meta::ImagePtr image() const;
+  // Every partition of `topic` has all its replicas in sync and a leader, as the controller says.
+  bool fully_replicated(const std::string& topic) const;
+  // The replicas of `topic` hold the same bytes; else fails the run.
+  void check_replicas_equal(const std::string& topic);
+
+  World& world;
+  Facts facts;
+  SimRpc rpc;
+  std::vector<std::unique_ptr<ControllerMachine>> controllers;
+  std::vector<std::unique_ptr<BrokerMachine>> brokers;
+
+ private:
+  void check_leaders();
+
+  // Who led a partition in an epoch: never two brokers.
+  std::map<std::tuple<base::Uuid, std::int32_t, std::int32_t>, std::int32_t> leaders_;
+};
+
+}  // namespace sim
