@@ -1,0 +1,70 @@
+"""The clients of a chaos run, with confluent-kafka's Python, each in its own process.
+
+usage: client.py create BOOTSTRAP TOPIC PARTITIONS REPLICAS   makes the topic
+       client.py write  BOOTSTRAP TOPIC PARTITIONS NAME       numbers records per partition until standard input ends;
+                                                              prints `acked PARTITION NAME NUMBER OFFSET MS` and `failed ...`
+       client.py read   BOOTSTRAP TOPIC PARTITIONS            prints `record PARTITION OFFSET NAME NUMBER` of everything"""
+
+import sys
+import threading
+import time
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+
+def create(bootstrap, topic, partitions, replicas):
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_topics([NewTopic(topic, partitions, int(replicas))], request_timeout=30).values():
+        future.result(40)
+
+
+def write(bootstrap, topic, partitions, name):
+    # Settings as they come: what a user of librdkafka has. Only idempotence is asked for.
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "log_level": 0})
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def delivered(error, message):
+        number = message.key().decode().split(":")[1]
+        if error:
+            print("failed", message.partition(), name, number, error, sep="\t")
+        else:
+            print("acked", message.partition(), name, number, message.offset(), int(time.time() * 1000), sep="\t")
+
+    number = 0
+    while not over.is_set():
+        for partition in range(partitions):
+            try:
+                producer.produce(topic, key=f"{name}:{number}", value="x" * (number % 900), partition=partition, on_delivery=delivered)
+            except BufferError:
+                producer.poll(0.05)
+                continue
+        number += 1
+        producer.poll(0.002 if len(producer) < 2000 else 0.02)
+    left = producer.flush(120)
+    if left:
+        print("failed", -1, name, left, "records were never answered", sep="\t")
+
+
+def read(bootstrap, topic, partitions):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "chaos.reader", "enable.auto.commit": False})
+    ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in range(partitions)}
+    consumer.assign([TopicPartition(topic, p, 0) for p in ends])
+    waiting = {p for p, end in ends.items() if end}
+    while waiting:
+        message = consumer.poll(30)
+        if message is None:
+            print("failed", -1, "-", 0, f"nothing more came of {waiting}", sep="\t")
+            break
+        if message.error():
+            raise KafkaException(message.error())
+        name, number = message.key().decode().split(":")
+        print("record", message.partition(), message.offset(), name, number, sep="\t")
+        if message.offset() + 1 >= ends[message.partition()]:
+            waiting.discard(message.partition())
+    consumer.close()
+
+
+if __name__ == "__main__":
+    {"create": create, "write": write, "read": read}[sys.argv[1]](sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:])

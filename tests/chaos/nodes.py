@@ -1,0 +1,169 @@
+"""The processes of a cluster, one a machine: controllers and brokers, with their configuration, log and data. Ended by
+pid, always."""
+
+import os
+import signal
+import subprocess
+import time
+
+KAFKA, INTERNAL, GRPC, HTTP = 9092, 9091, 9094, 9644
+
+
+class Node:
+    """One program on one machine. `data` is its data directory, possibly a file system of its own."""
+
+    def __init__(self, machine, folder, program, role, number, config):
+        self.machine, self.folder, self.role, self.number = machine, folder, role, number
+        self.name = f"{role} {number}"
+        self.data = os.path.join(folder, "data")
+        self.program = program
+        self.process = None
+        self.paused = False
+        self.mounted = False
+        os.makedirs(self.data, exist_ok=True)
+        self.config = os.path.join(folder, "config.yaml")
+        with open(self.config, "w") as file:
+            for key, value in {**config, "node.id": number, "log.dirs": self.data}.items():
+                file.write(f"{key}: \"{value}\"\n" if isinstance(value, str) else f"{key}: {value}\n")
+
+    def small_disk(self, megabytes):
+        """A file system of its own that can be filled."""
+        image = os.path.join(self.folder, "disk.img")
+        with open(image, "wb") as file:
+            file.truncate(megabytes << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(["mount", "-o", "loop", image, self.data], check=True)
+        self.mounted = True
+
+    def start(self):
+        with open(os.path.join(self.folder, "log"), "a") as log:
+            log.write(f"--- start {time.strftime('%H:%M:%S')}\n")
+            log.flush()
+            self.process = subprocess.Popen(
+                self.machine.command(self.program, "--config", self.config), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True)
+        self.paused = False
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def ready(self):
+        """As the node itself says, asked from its own machine."""
+        got = self.machine_get("/readyz")
+        return got is not None and got.startswith("200")
+
+    def machine_get(self, path):
+        result = subprocess.run(
+            self.machine.command("curl", "-s", "-m", "2", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:{HTTP}{path}"),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return result.stdout or None
+
+    def signal(self, number):
+        if self.alive():
+            os.kill(self.process.pid, number)  # `ip netns exec` becomes the program: the pid is its own
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        if self.process:
+            self.process.wait(30)
+
+    def stop(self, within=30):
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(within) if self.process else 0
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "killed: it did not end"
+
+    def pause(self):
+        self.signal(signal.SIGSTOP)
+        self.paused = True
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
+        self.paused = False
+
+    def fill(self):
+        """Takes all space but a little."""
+        path = os.path.join(self.data, "filler")
+        with open(path, "wb") as file:
+            try:
+                while True:
+                    file.write(b"\0" * (1 << 20))
+                    file.flush()
+            except OSError:
+                pass
+
+    def drain(self):
+        try:
+            os.unlink(os.path.join(self.data, "filler"))
+        except FileNotFoundError:
+            pass
+
+    def log(self):
+        with open(os.path.join(self.folder, "log"), errors="replace") as file:
+            return file.read()
+
+    def close(self):
+        if self.paused:
+            self.resume()
+        self.kill()
+        if self.mounted:
+            subprocess.run(["umount", self.data], stdin=subprocess.DEVNULL)
+
+
+class Cluster:
+    """Three controllers and `brokers` brokers (or as many as asked for) on machines of `network`."""
+
+    def __init__(self, network, folder, binaries, brokers=3, controllers=3, disk_mb=0, settings=None):
+        self.network = network
+        self.controllers, self.brokers = [], []
+        machines = [network.add() for _ in range(controllers + brokers)]
+        voters = ",".join(f"{i + 1}@{m.address}:{GRPC}" for i, m in enumerate(machines[:controllers]))
+        for i, machine in enumerate(machines):
+            is_controller = i < controllers
+            role = "controller" if is_controller else "broker"
+            number = i + 1 if is_controller else i + 1 - controllers
+            config = {"controller.quorum.voters": voters, "moldau.http.listen": f"127.0.0.1:{HTTP}"}
+            if is_controller:
+                config["moldau.grpc.listen"] = f"{machine.address}:{GRPC}"
+            else:
+                config["listeners"] = f"PLAINTEXT://{machine.address}:{KAFKA},INTERNAL://{machine.address}:{INTERNAL}"
+                config["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT"
+                config["inter.broker.listener.name"] = "INTERNAL"
+                config.update(settings or {})
+            home = os.path.join(folder, role + str(number))
+            os.makedirs(home)
+            node = Node(machine, home, os.path.join(binaries, "moldau-" + role), role, number, config)
+            (self.controllers if is_controller else self.brokers).append(node)
+            if disk_mb and not is_controller:
+                node.small_disk(disk_mb)
+
+    @property
+    def nodes(self):
+        return self.controllers + self.brokers
+
+    @property
+    def bootstrap(self):
+        return ",".join(f"{b.machine.address}:{KAFKA}" for b in self.brokers)
+
+    def start(self, within=30):
+        for node in self.nodes:
+            node.start()
+        self.await_ready(within)
+
+    def await_ready(self, within=30):
+        until = time.monotonic() + within
+        waiting = list(self.nodes)
+        while waiting:
+            waiting = [n for n in waiting if not n.ready()]
+            for node in waiting:
+                if not node.alive():
+                    raise RuntimeError(f"{node.name} ended by itself:\n{node.log()[-2000:]}")
+            if waiting and time.monotonic() > until:
+                raise RuntimeError("not ready: " + ", ".join(n.name for n in waiting) + "\n" + waiting[0].log()[-2000:])
+            time.sleep(0.05)
+
+    def close(self):
+        for node in self.nodes:
+            node.close()
