@@ -4,6 +4,7 @@
 
 #include "broker/api/session.h"
 #include "broker/log/log_directory.h"
+#include "broker/node/broker_peers.h"
 #include "broker/node/controller_client.h"
 #include "broker/node/coordinator.h"
 #include "broker/node/isr_changes.h"
@@ -11,6 +12,7 @@
 #include "broker/node/producer_ids.h"
 #include "broker/node/registrar.h"
 #include "broker/node/replicator.h"
+#include "broker/node/txn_coordinator.h"
 
 namespace broker {
 
@@ -123,12 +125,17 @@ void Broker::begin() {
   node_.isr_changes = isr_changes_.get();
   groups_ = std::make_unique<GroupCoordinators>(node_, seams_.random.split("groups"));
   node_.groups = groups_.get();
+  peers_ = std::make_unique<BrokerPeers>(node_, seams_.random.split("peers"));
+  node_.peers = peers_.get();
+  transactions_ = std::make_unique<TxnCoordinators>(node_);
+  node_.transactions = transactions_.get();
   isr_changes_->start();
   metadata_->start(
       node_.broker_id,
       [this](const meta::ImagePtr& before, const meta::ImagePtr& after, const meta::Delta& delta) {
         hosting_->on_change(after, delta);
         groups_->on_change(before, after, delta);
+        transactions_->on_change(before, after, delta);
         hosting_->when_applied(after->offset(), home(),
                                [this, after, delta] { on_applied(*after, delta); });
       },
@@ -204,6 +211,7 @@ void Broker::close(std::move_only_function<void()> done) {
     replicator_->stop([this, shared_done] {
       metadata_->stop();
       isr_changes_->stop();
+      transactions_->stop();
       groups_->stop();
       flusher_->stop([this, shared_done] { hosting_->stop([shared_done] { (*shared_done)(); }); });
     });

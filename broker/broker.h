@@ -91,6 +91,8 @@ class Broker {
   std::unique_ptr<MetadataFollower> metadata_;
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Hosting> hosting_;
+  std::unique_ptr<BrokerPeers> peers_;
+  std::unique_ptr<TxnCoordinators> transactions_;
   std::unique_ptr<GroupCoordinators> groups_;
   std::unique_ptr<IsrChanges> isr_changes_;
   std::unique_ptr<Replicator> replicator_;

@@ -1,9 +1,11 @@
-// FindCoordinator 0-6: which broker coordinates a group. Version 4 asks for many at once. Kinds: 0
-// group; 1 transactional id and 2 share group (version 6) have no coordinator in this release.
+// FindCoordinator 0-6: which broker coordinates a group or a transactional id. Version 4 asks for
+// many at once. Kinds: 0 group; 1 transactional id; 2 share group (version 6) has no coordinator in
+// this release.
 #include <utility>
 
 #include "broker/api/group_ask.h"
 #include "broker/api/handlers.h"
+#include "broker/node/txn_coordinator.h"
 #include "common/wire/msg/find_coordinator_request.h"
 #include "common/wire/msg/find_coordinator_response.h"
 
@@ -29,10 +31,8 @@ void set_error(Coordinator& to, ErrorCode error, std::string_view message) {
 wire::Error check_kind(std::int8_t kind, std::int16_t version) {
   switch (kind) {
     case kGroup:
-      return {};
     case kTransaction:
-      return {.code = ErrorCode::kCoordinatorNotAvailable,
-              .message = "this release has no transaction coordinator"};
+      return {};
     case kShare:
       if (version < kShareSince) break;
       return {.code = ErrorCode::kInvalidRequest,
@@ -43,8 +43,7 @@ wire::Error check_kind(std::int8_t kind, std::int16_t version) {
   return {.code = ErrorCode::kInvalidRequest, .message = "unknown kind of coordinator"};
 }
 
-void place(const Node& node, std::string_view listener, const GroupCoordinators::Place& found,
-           Coordinator& to) {
+void place(const Node& node, std::string_view listener, const auto& found, Coordinator& to) {
   if (found.error != ErrorCode::kNone) return set_error(to, found.error, found.message);
   const auto image = node.image();
   const meta::Broker* broker = image->broker(found.broker);
@@ -97,13 +96,16 @@ void find_coordinator(Context& context, const wire::FindCoordinatorRequest& requ
       continue;
     }
     ++all->missing;
-    context.node.groups->find(
-        keys[i], context.reactor.executor,
-        [all, i, &node = context.node,
-         listener = std::string(context.listener)](const GroupCoordinators::Place& found) {
-          place(node, listener, found, all->response.coordinators[i]);
-          all->one_done();
-        });
+    auto done = [all, i, &node = context.node,
+                 listener = std::string(context.listener)](const auto& found) {
+      place(node, listener, found, all->response.coordinators[i]);
+      all->one_done();
+    };
+    if (request.key_type == kTransaction) {
+      context.node.transactions->find(keys[i], context.reactor.executor, std::move(done));
+    } else {
+      context.node.groups->find(keys[i], context.reactor.executor, std::move(done));
+    }
   }
   all->one_done();
 }

@@ -64,6 +64,7 @@ struct Asked {
   RequestGroup request;
   std::int16_t version = 0;
   meta::ImagePtr image;
+  bool require_stable = false;
 
   bool by_id() const { return version >= kTopicIdSince; }
   const meta::Topic* find(const wire::OffsetFetchRequest::OffsetFetchRequestTopics& topic) const {
@@ -73,7 +74,8 @@ struct Asked {
 
 group::FetchOffsets to_fetch(const Asked& asked) {
   group::FetchOffsets fetch{.group_id = asked.request.group_id,
-                            .all = !asked.request.topics.has_value()};
+                            .all = !asked.request.topics.has_value(),
+                            .require_stable = asked.require_stable};
   if (fetch.all) return fetch;
   for (const auto& topic : *asked.request.topics) {
     const meta::Topic* known = asked.find(topic);
@@ -173,7 +175,10 @@ void offset_fetch(Context& context, const wire::OffsetFetchRequest& request,
   const auto image = context.node.image();
   for (std::size_t i = 0; i < groups.size(); ++i) {
     all->response.groups[i].group_id = groups[i].group_id;
-    Asked asked{.request = groups[i], .version = context.version, .image = image};
+    Asked asked{.request = groups[i],
+                .version = context.version,
+                .image = image,
+                .require_stable = request.require_stable};
     group::FetchOffsets fetch = to_fetch(asked);
     ++all->missing;
     context.node.groups->ask(groups[i].group_id, group_caller(context), std::move(fetch),

@@ -92,14 +92,10 @@ void ProduceOperation::check_batch(Node& node, Item& item, const wire::Records& 
     item.append.batch = item.append.rewritten;
   }
   const auto view = *record::BatchView::parse(item.append.batch);
-  if (view.is_transactional()) {
-    // Nobody can have begun one: InitProducerId gives no transactional producer ids yet.
-    return refuse(item, ErrorCode::kInvalidTxnState, "transactions are not served");
-  }
   item.append.acks_all = request_.acks == kAcksAll;
   reactor_.stats->batches_in.add(1);
   reactor_.stats->records_in.add(static_cast<std::uint64_t>(view.count()));
-  item.fit = true;
+  item.fit = !view.is_transactional() || !needs_verification(item, view);
 }
 
 void run_produce_operations(Node& node, std::span<const std::shared_ptr<ProduceOperation>> run) {
@@ -137,6 +133,7 @@ void run_produce_operations(Node& node, std::span<const std::shared_ptr<ProduceO
 }
 
 void ProduceOperation::settle() {
+  if (unverified_ > 0) return verify();
   if (request_.acks == 0) return answer_without_response();
   if (request_.acks == kAcksAll) {
     for (std::size_t i = 0; i < items_.size(); ++i) {

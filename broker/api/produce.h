@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,7 +17,9 @@
 #include "broker/api/handler.h"
 #include "broker/api/table.h"
 #include "broker/node/partition.h"
+#include "broker/txn/txn_coordinator.h"
 #include "common/base/timer_wheel.h"
+#include "common/record/batch_view.h"
 #include "common/wire/msg/produce_request.h"
 #include "common/wire/msg/produce_response.h"
 
@@ -43,14 +46,20 @@ class ProduceOperation final : public PartitionListener,
     BatchAppend append;
     std::size_t topic = 0;  // position in the request
     std::int32_t index = 0;
-    bool fit = false;      // passed the checks: to be appended
-    bool waiting = false;  // for its commit
+    bool fit = false;                         // passed the checks: to be appended
+    bool waiting = false;                     // for its commit
+    std::optional<txn::Producer> unverified;  // waits for the coordinator; append has a guard
     std::vector<wire::ProduceResponse::BatchIndexAndErrorMessage> record_errors;
   };
 
   void check(Node& node);
   void check_batch(Node& node, Item& item, const wire::Records& records);
   void refuse(Item& item, wire::ErrorCode error, std::string message = {});
+  // produce_txn.cc: batches that may begin a transaction in their partition.
+  bool needs_verification(Item& item, const record::BatchView& batch);
+  void verify();
+  void on_verified(const std::vector<wire::ErrorCode>& errors);
+  void take_verdict(Item& item, wire::ErrorCode error);
   // After the appends: waits for what must be committed, or answers.
   void settle();
   void on_timeout();
@@ -67,6 +76,9 @@ class ProduceOperation final : public PartitionListener,
   Reply<wire::ProduceResponse> reply_;
   std::vector<Item> items_;
   std::size_t waiting_ = 0;
+  std::size_t unverified_ = 0;
+  std::optional<base::Instant> verify_until_;
+  std::shared_ptr<ProduceOperation> self_;  // set while only the timer knows of it
   bool answered_ = false;
   base::Timer timeout_;
 };

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "broker/api/handlers.h"
+#include "broker/api/txn_handlers.h"
 #include "common/wire/msg/add_raft_voter_request.h"
 #include "common/wire/msg/add_raft_voter_response.h"
 #include "common/wire/msg/alter_configs_request.h"
@@ -137,6 +138,15 @@ constexpr auto kServed = std::to_array<ApiEntry>({
         "InitProducerId", 0, 5),
     entry<wire::OffsetForLeaderEpochRequest, wire::OffsetForLeaderEpochResponse,
           &offset_for_leader_epoch>("OffsetForLeaderEpoch", 2, 4),
+    entry<wire::AddPartitionsToTxnRequest, wire::AddPartitionsToTxnResponse,
+          &add_partitions_to_txn>("AddPartitionsToTxn", 0, 5),
+    entry<wire::AddOffsetsToTxnRequest, wire::AddOffsetsToTxnResponse, &add_offsets_to_txn>(
+        "AddOffsetsToTxn", 0, 4),
+    entry<wire::EndTxnRequest, wire::EndTxnResponse, &end_txn>("EndTxn", 0, 5),
+    entry<wire::WriteTxnMarkersRequest, wire::WriteTxnMarkersResponse, &write_txn_markers>(
+        "WriteTxnMarkers", 1, 2),
+    entry<wire::TxnOffsetCommitRequest, wire::TxnOffsetCommitResponse, &txn_offset_commit>(
+        "TxnOffsetCommit", 0, 5),
     entry<wire::DescribeConfigsRequest, wire::DescribeConfigsResponse, &describe_configs>(
         "DescribeConfigs", 1, 4),
     entry<wire::AlterConfigsRequest, wire::AlterConfigsResponse, &alter_configs>("AlterConfigs", 0,
@@ -167,6 +177,10 @@ constexpr auto kServed = std::to_array<ApiEntry>({
         "DescribeProducers", 0, 0),
     entry<wire::UnregisterBrokerRequest, wire::UnregisterBrokerResponse, &unregister_broker>(
         "UnregisterBroker", 0, 0),
+    entry<wire::DescribeTransactionsRequest, wire::DescribeTransactionsResponse,
+          &describe_transactions>("DescribeTransactions", 0, 0),
+    entry<wire::ListTransactionsRequest, wire::ListTransactionsResponse, &list_transactions>(
+        "ListTransactions", 0, 2),
     entry<wire::ListConfigResourcesRequest, wire::ListConfigResourcesResponse,
           &list_config_resources>("ListConfigResources", 0, 1),
     entry<wire::DescribeTopicPartitionsRequest, wire::DescribeTopicPartitionsResponse,

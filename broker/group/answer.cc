@@ -43,6 +43,7 @@ struct Spoil {
   }
   void operator()(GroupDeleted& response) const { response = {.error = error()}; }
   void operator()(OffsetsDeleted& response) const { response = {.error = error()}; }
+  void operator()(TransactionEnded& response) const { response = {.error = append_error}; }
 };
 
 }  // namespace

@@ -48,6 +48,7 @@ void GroupCoordinator::save(Group& group, Turn& turn) {
 }
 
 void GroupCoordinator::store_offset(Group& group, const TopicPartition& at, CommittedOffset value) {
+  value.order.number = ++last_order_;
   auto [it, fresh] = group.offsets[at.topic].insert_or_assign(at.partition, std::move(value));
   if (fresh) ++group.offset_count;
   group.logged = true;
@@ -80,7 +81,7 @@ void GroupCoordinator::replay_group(const std::string& group_id, std::optional<G
   Group* group = find_group(group_id);
   if (!saved && group == nullptr) return;
   // Offsets have records of their own: they stay, whatever becomes of the members.
-  if (!saved && group->offset_count == 0) {
+  if (!saved && group->offset_count == 0 && group->unstable.empty()) {
     groups_.erase(group_id);
     return;
   }
@@ -89,6 +90,7 @@ void GroupCoordinator::replay_group(const std::string& group_id, std::optional<G
   if (group != nullptr) {
     next.offsets = std::move(group->offsets);
     next.offset_count = group->offset_count;
+    next.unstable = std::move(group->unstable);
   }
   groups_.insert_or_assign(group_id, std::move(next));
 }

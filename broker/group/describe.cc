@@ -90,6 +90,7 @@ void GroupCoordinator::handle(const Call& call, const DeleteGroup& request, Outp
   if (!group->is(GroupState::kEmpty)) {
     return answer(call.token, GroupDeleted{ErrorCode::kNonEmptyGroup}, turn);
   }
+  drop_pending(*group);
   std::vector<Record> records;
   for (const auto& [topic, partitions] : group->offsets) {
     for (const auto& [partition, value_] : partitions) {

@@ -37,8 +37,8 @@ void GroupCoordinator::on_offsets_check(Turn& turn) {
     Group& group = it->second;
     ++it;  // the group may go
     expire_offsets(group, turn);
-    const bool is_over =
-        group.is(GroupState::kEmpty) && group.offset_count == 0 && group.pending_join.empty();
+    const bool is_over = group.is(GroupState::kEmpty) && group.offset_count == 0 &&
+                         group.unstable.empty() && group.pending_join.empty();
     if (!is_over) continue;
     std::vector<Record> records;
     records.push_back(encode_group_tombstone(group.id));
@@ -51,6 +51,7 @@ void GroupCoordinator::expire_offsets(Group& group, Turn& turn) {
   std::vector<TopicPartition> expired;
   for (const auto& [topic, partitions] : group.offsets) {
     for (const auto& [partition, value] : partitions) {
+      if (group.unstable.contains({topic, partition})) continue;
       if (is_expired(group, topic, value, config_.offsets_retention, turn.wall_ms)) {
         expired.push_back({.topic = topic, .partition = partition});
       }

@@ -21,6 +21,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/group/ids.h"
@@ -68,6 +69,12 @@ struct CommittedOffset {
   base::WallMs commit_ms = 0;
   std::optional<base::WallMs> expire_ms;  // set by OffsetCommit 2-4 with a retention
   base::Uuid topic_id;                    // zero when unknown
+  // Which of two came later: a transaction that ends does not undo what was committed after its
+  // own commit. Not in the log, and of no matter to equality.
+  struct Order {
+    std::uint64_t number = 0;
+    friend bool operator==(Order, Order) { return true; }
+  } order;
   friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
 };
 
@@ -95,6 +102,8 @@ struct Group {
 
   std::map<std::string, std::map<std::int32_t, CommittedOffset>, std::less<>> offsets;
   std::size_t offset_count = 0;
+  // Partitions that open transactions have committed offsets for, with how many.
+  std::map<std::pair<std::string, std::int32_t>, std::size_t> unstable;
   AppendNumber last_append{};  // the last one that speaks of this group
   bool logged = false;         // some record of it is, or was, in the log
 

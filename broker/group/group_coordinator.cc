@@ -116,6 +116,18 @@ void GroupCoordinator::check_invariants() const {
     for (const auto& [topic_, partitions] : group.offsets) offsets += partitions.size();
     CHECK(group.offset_count == offsets);
   }
+  std::size_t pending = 0;
+  for (const auto& [producer_, groups] : pending_) {
+    for (const auto& [group_id, offsets] : groups) {
+      CHECK(groups_.contains(group_id));
+      pending += offsets.size();
+    }
+  }
+  std::size_t unstable = 0;
+  for (const auto& [group_id_, group] : groups_) {
+    for (const auto& [at_, count] : group.unstable) unstable += count;
+  }
+  CHECK(pending == unstable);
 }
 
 }  // namespace broker::group

@@ -57,12 +57,26 @@ struct Record {
   std::optional<base::Bytes> value;
 };
 
+// Who commits within a transaction.
+struct Producer {
+  base::ProducerId id;
+  base::ProducerEpoch epoch;
+};
+
 // Append as one batch, in order of number. If that fails the owner calls fail(), drops the shard
 // and replays.
 struct Append {
   AppendNumber number;
   base::WallMs timestamp_ms = 0;
   std::vector<Record> records;
+  std::optional<Producer> producer;  // the records count once its transaction is committed
+  // Instead of records: the end of its transaction.
+  struct Marker {
+    bool commit = false;
+    std::int32_t coordinator_epoch = 0;
+    std::int16_t transaction_version = 0;
+  };
+  std::optional<Marker> marker;
 };
 
 // One partition's offset in a request or an answer. Topics are already known to exist.
@@ -87,7 +101,14 @@ struct CommitOffsets {  // OffsetCommit 2-10, after the handler took out the unk
   std::string member_id;
   std::optional<std::string> instance_id;
   std::optional<base::Duration> retention;  // v2-4
+  std::optional<Producer> producer;         // of TxnOffsetCommit
+  std::optional<std::uint64_t> guard;       // the same: see Partition::begin_verification
   std::vector<Partition> partitions;
+};
+
+struct EndTransaction {  // the marker for this partition of __consumer_offsets, checked already
+  Producer producer;
+  Append::Marker marker;
 };
 
 struct FetchOffsets {  // one group of OffsetFetch 1-10
@@ -96,7 +117,8 @@ struct FetchOffsets {  // one group of OffsetFetch 1-10
     base::Uuid topic_id;  // when known: an offset of another topic of that name is not answered
   };
   std::string group_id;
-  bool all = false;  // every partition that has an offset; `partitions` is empty then
+  bool all = false;             // every partition that has an offset; `partitions` is empty then
+  bool require_stable = false;  // UNSTABLE_OFFSET_COMMIT while a transaction may change it
   std::vector<Partition> partitions;
 };
 
@@ -170,11 +192,14 @@ struct OffsetsDeleted {
   wire::ErrorCode error = wire::ErrorCode::kNone;  // the whole group's
   std::vector<OffsetCommitted> partitions;
 };
+struct TransactionEnded {
+  wire::ErrorCode error = wire::ErrorCode::kNone;
+};
 
 using Response =
     std::variant<wire::JoinGroupResponse, wire::SyncGroupResponse, wire::HeartbeatResponse,
                  wire::LeaveGroupResponse, OffsetsCommitted, FetchedOffsets, ListedGroups,
-                 DescribedGroup, GroupDeleted, OffsetsDeleted>;
+                 DescribedGroup, GroupDeleted, OffsetsDeleted, TransactionEnded>;
 struct Reply {
   Token token;
   Response response;
@@ -201,6 +226,10 @@ class GroupCoordinator {
   // ---- loading: records in log order, then finish_replay once, then everything else.
   // A record of an unknown kind (a newer version's) is skipped; a malformed one too, and counted.
   void replay(base::BytesView key, std::optional<base::BytesView> value);
+  // The same within a transaction, and its end.
+  void replay_pending(base::ProducerId producer, base::BytesView key,
+                      std::optional<base::BytesView> value);
+  void replay_end(base::ProducerId producer, bool commit);
   void finish_replay(base::Instant now, base::WallMs wall_ms, Output& out);
   std::uint64_t malformed_records() const { return malformed_records_; }
 
@@ -216,6 +245,7 @@ class GroupCoordinator {
   void handle(const Call& call, const DescribeGroup& request, Output& out);
   void handle(const Call& call, const DeleteGroup& request, Output& out);
   void handle(const Call& call, const DeleteOffsets& request, Output& out);
+  void handle(const Call& call, const EndTransaction& request, Output& out);
 
   // ---- the world
   // Everything up to `number` is committed (durable, by the topic's rule): releases replies.
@@ -313,6 +343,12 @@ class GroupCoordinator {
   void keep_session(Group& group, const CommitOffsets& request, Turn& turn);
   static const CommittedOffset* find_offset(const Group& group, const TopicPartition& at);
 
+  // txn_offsets.cc
+  void store_pending(Group& group, base::ProducerId producer, const TopicPartition& at,
+                     CommittedOffset value);
+  void end_pending(base::ProducerId producer, bool commit, AppendNumber told_after);
+  void drop_pending(Group& group);
+
   // expire.cc
   void on_offsets_check(Turn& turn);
   void expire_offsets(Group& group, Turn& turn);
@@ -331,6 +367,10 @@ class GroupCoordinator {
   AppendNumber last_append_{};
   AppendNumber committed_{};
   std::deque<Parked> parked_;  // by `after`, rising
+  // Offsets of transactions that have not ended, by producer and group.
+  using Pending = std::map<std::string, std::map<TopicPartition, CommittedOffset>, std::less<>>;
+  std::map<base::ProducerId, Pending> pending_;
+  std::uint64_t last_order_ = 0;  // of offsets, as they came
   std::uint64_t malformed_records_ = 0;
   Stats stats_;
 };

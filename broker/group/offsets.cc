@@ -14,6 +14,15 @@ using wire::ErrorCode;
 
 namespace {
 
+// A transaction may still change what the offset is (KIP-447).
+void mark_unstable(const FetchOffsets& request, const Group& group, FetchedOffset& answer) {
+  const bool is_unstable = group.unstable.contains({answer.at.topic, answer.at.partition});
+  if (!request.require_stable || !is_unstable || MUTANT("group-answers-unstable-offsets")) return;
+  answer = {.at = std::move(answer.at),
+            .topic_id = answer.topic_id,
+            .error = ErrorCode::kUnstableOffsetCommit};
+}
+
 // Since version 9 a commit to a group that does not exist is told so.
 constexpr std::int16_t kGroupIdNotFoundSince = 9;
 
@@ -30,6 +39,9 @@ ErrorCode GroupCoordinator::check_commit(const Call& call, const CommitOffsets& 
                                                  : ErrorCode::kIllegalGeneration;
   }
   if (is_admin_or_simple && group->is(GroupState::kEmpty)) return ErrorCode::kNone;
+  // Old transactional producers do not say which member they are of.
+  const bool is_anonymous = request.member_id.empty() && !request.instance_id;
+  if (request.producer && is_admin_or_simple && is_anonymous) return ErrorCode::kNone;
   // While there are members only they commit.
   if (is_admin_or_simple && request.member_id.empty() && !request.instance_id) {
     return ErrorCode::kUnknownMemberId;
@@ -38,7 +50,8 @@ ErrorCode GroupCoordinator::check_commit(const Call& call, const CommitOffsets& 
   if (MUTANT("group-takes-anybodys-commits")) return ErrorCode::kNone;
   if (error != ErrorCode::kNone) return error;
   if (request.generation != group->generation) return ErrorCode::kIllegalGeneration;
-  if (group->is(GroupState::kCompletingRebalance)) return ErrorCode::kRebalanceInProgress;
+  const bool is_between = group->is(GroupState::kCompletingRebalance);
+  if (is_between && !request.producer) return ErrorCode::kRebalanceInProgress;
   return ErrorCode::kNone;
 }
 
@@ -89,9 +102,16 @@ void GroupCoordinator::handle(const Call& call, const CommitOffsets& request, Ou
   if (records.empty()) return answer(call.token, std::move(response), turn);
 
   if (group == nullptr) group = &make_group(request.group_id);
-  for (auto& [at, value] : stored) store_offset(*group, at, std::move(value));
+  for (auto& [at, value] : stored) {
+    if (request.producer) {
+      store_pending(*group, request.producer->id, at, std::move(value));
+    } else {
+      store_offset(*group, at, std::move(value));
+    }
+  }
   stats_.offset_commits += records.size();
   group->last_append = append(std::move(records), turn);
+  turn.out.append.back().producer = request.producer;
   answer_after(group->last_append, call.token, std::move(response), turn);
 }
 
@@ -117,7 +137,10 @@ void GroupCoordinator::handle(const Call& call, const FetchOffsets& request, Out
   };
   if (request.all && group != nullptr) {
     for (const auto& [topic, partitions] : group->offsets) {
-      for (const auto& [partition, value] : partitions) put(topic, partition, value);
+      for (const auto& [partition, value] : partitions) {
+        put(topic, partition, value);
+        mark_unstable(request, *group, response.partitions.back());
+      }
     }
   }
   for (const auto& asked : request.partitions) {
@@ -127,6 +150,7 @@ void GroupCoordinator::handle(const Call& call, const FetchOffsets& request, Out
                                 !value->topic_id.is_zero() && asked.topic_id != value->topic_id;
     const bool is_there = value != nullptr && !is_other_topic;
     put(asked.at.topic, asked.at.partition, is_there ? *value : CommittedOffset{});
+    if (group != nullptr) mark_unstable(request, *group, response.partitions.back());
   }
   // Whoever reads must not see what a crash can take back: this is requireStable, too.
   const AppendNumber after = group == nullptr ? last_append_ : group->last_append;

@@ -170,6 +170,32 @@ void GroupCoordinators::ask_all(const GroupCaller& caller, const group::ListGrou
   gathering->one_done();
 }
 
+void GroupCoordinators::end_transaction(std::int32_t partition, const group::EndTransaction& end,
+                                        io::Executor& back,
+                                        std::move_only_function<void(ErrorCode)> done) {
+  const auto shards = shards_.load();
+  const auto at = static_cast<std::size_t>(partition);
+  if (partition < 0 || at >= shards->size() || (*shards)[at] == nullptr) {
+    return back.post([done = std::move(done)]() mutable { done(ErrorCode::kNotLeaderOrFollower); });
+  }
+  (*shards)[at]->ask({.back = &back}, end, [done = std::move(done)](GroupAnswer answer) mutable {
+    // Coordinators of transactions know the errors of partitions only.
+    if (answer) return done(std::get<group::TransactionEnded>(*answer).error);
+    const bool is_elsewhere = answer.error() == ErrorCode::kNotCoordinator ||
+                              answer.error() == ErrorCode::kCoordinatorNotAvailable ||
+                              answer.error() == ErrorCode::kCoordinatorLoadInProgress;
+    done(is_elsewhere ? ErrorCode::kNotLeaderOrFollower : answer.error());
+  });
+}
+
+std::shared_ptr<Partition> GroupCoordinators::partition_of(std::string_view group_id) const {
+  const auto shards = shards_.load();
+  if (shards->empty()) return nullptr;
+  const auto at = static_cast<std::size_t>(
+      group::partition_of(group_id, static_cast<std::int32_t>(shards->size())));
+  return (*shards)[at] == nullptr ? nullptr : (*shards)[at]->partition();
+}
+
 GroupCoordinators::Place GroupCoordinators::place_of(std::string_view group_id,
                                                      const meta::Topic& topic,
                                                      const meta::Image& image) const {

@@ -1,4 +1,5 @@
-# The group coordinators: the core in broker/group over partitions of __consumer_offsets.
+# The coordinators: the cores in broker/group and broker/txn over their topics.
 moldau_library(broker_coordinator
-  SOURCES coordinator.cc coordinator_loader.cc coordinator_shard.cc coordinator_topic.cc
-  DEPS broker_node broker_group)
+  SOURCES broker_peers.cc coordinator.cc coordinator_loader.cc coordinator_shard.cc
+    coordinator_topic.cc log_reader.cc txn_coordinator.cc txn_markers.cc txn_shard.cc
+  DEPS broker_node broker_group broker_txn broker_replication)

@@ -26,13 +26,15 @@
 namespace broker {
 
 class CoordinatorShard;
+class Partition;
 class CoordinatorTopic;
 
 // One request for one group, or for one shard (ListGroups).
 using GroupRequest =
     std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
                  wire::LeaveGroupRequest, group::CommitOffsets, group::FetchOffsets,
-                 group::ListGroups, group::DescribeGroup, group::DeleteGroup, group::DeleteOffsets>;
+                 group::ListGroups, group::DescribeGroup, group::DeleteGroup, group::DeleteOffsets,
+                 group::EndTransaction>;
 
 // The shard's answer, or why no shard could be asked: COORDINATOR_LOAD_IN_PROGRESS,
 // COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR.
@@ -65,6 +67,13 @@ class GroupCoordinators {
   // The same to every shard this broker has; `done` gets one answer each, in order of partition.
   void ask_all(const GroupCaller& caller, const group::ListGroups& request,
                std::move_only_function<void(std::vector<GroupAnswer>)> done);
+
+  // Any thread. Ends a producer's transaction in this partition of the offsets topic: the marker is
+  // written and the offsets count, or not. `done` once, on `back`: committed, or why not.
+  void end_transaction(std::int32_t partition, const group::EndTransaction& end, io::Executor& back,
+                       std::move_only_function<void(wire::ErrorCode)> done);
+  // Any thread. The partition that coordinates a group here; null when it is not here.
+  std::shared_ptr<Partition> partition_of(std::string_view group_id) const;
 
   // Any thread. Where a group's coordinator is, the topic being made if there is none. `done` comes
   // once, on `back`.

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 #include "common/io/clock.h"
 #include "common/record/builder.h"
+#include "common/record/control.h"
 
 namespace broker {
 namespace {
@@ -33,7 +35,18 @@ base::Duration within_a_century(std::chrono::milliseconds span) {
 }
 
 base::Bytes encode_batch(const group::Append& append) {
-  record::BatchBuilder batch;
+  if (append.marker) {
+    return record::build_end_txn_marker(
+        {.commit = append.marker->commit, .coordinator_epoch = append.marker->coordinator_epoch},
+        append.producer->id, append.producer->epoch, append.timestamp_ms);
+  }
+  record::BatchOptions options;
+  if (append.producer) {
+    options.transactional = true;
+    options.producer_id = append.producer->id;
+    options.producer_epoch = append.producer->epoch;
+  }
+  record::BatchBuilder batch(options);
   for (const group::Record& record : append.records) {
     batch.add(append.timestamp_ms, base::BytesView(record.key),
               record.value ? std::optional<base::BytesView>(*record.value) : std::nullopt);
@@ -46,7 +59,8 @@ bool always_writes(const GroupRequest& request) {
   return std::holds_alternative<wire::SyncGroupRequest>(request) ||
          std::holds_alternative<group::CommitOffsets>(request) ||
          std::holds_alternative<group::DeleteGroup>(request) ||
-         std::holds_alternative<group::DeleteOffsets>(request);
+         std::holds_alternative<group::DeleteOffsets>(request) ||
+         std::holds_alternative<group::EndTransaction>(request);
 }
 
 bool is_end_of_leadership(ErrorCode error) {
@@ -231,8 +245,32 @@ ErrorCode CoordinatorShard::refusal(const GroupRequest& request) const {
   return refused ? group::coordinator_error(write_error_) : ErrorCode::kNone;
 }
 
+// What the log would say to a commit within a transaction, or to its end: asked before the core is
+// ahead of it.
+ErrorCode CoordinatorShard::check_producer(const GroupRequest& request) {
+  if (const auto* ended = std::get_if<group::EndTransaction>(&request)) {
+    return partition_
+        ->check_marker(ended->producer.id, ended->producer.epoch, ended->marker.coordinator_epoch,
+                       ended->marker.transaction_version)
+        .error;
+  }
+  const auto* commit = std::get_if<group::CommitOffsets>(&request);
+  if (commit == nullptr || !commit->producer) return ErrorCode::kNone;
+  const group::Producer& producer = *commit->producer;
+  if (commit->guard && !partition_->is_verified(producer.id, *commit->guard) &&
+      !MUTANT("group-commits-after-the-end")) {
+    return ErrorCode::kInvalidTxnState;
+  }
+  return partition_->with_log([&](Log& log) {
+    const ProducerEntry* entry = log.producers().find(producer.id);
+    const bool is_old = entry != nullptr && producer.epoch < entry->producer_epoch;
+    return is_old ? ErrorCode::kInvalidProducerEpoch : ErrorCode::kNone;
+  });
+}
+
 void CoordinatorShard::handle(GroupCaller caller, GroupRequest request, GroupDone done) {
-  const ErrorCode error = refusal(request);
+  ErrorCode error = refusal(request);
+  if (error == ErrorCode::kNone) error = check_producer(request);
   if (error == ErrorCode::kCoordinatorLoadInProgress &&
       std::holds_alternative<wire::HeartbeatRequest>(request)) {
     // It may well be a member: as in Kafka it is let off until we know.
@@ -288,6 +326,7 @@ void CoordinatorShard::append_pending() {
     bytes.push_back(encode_batch(appends[i]));
     batches[i].batch = bytes.back();
     batches[i].acks_all = true;
+    if (appends[i].marker) batches[i].transaction_version = appends[i].marker->transaction_version;
     all.push_back(&batches[i]);
   }
   partition_->append(all, node_.clock.wall_ms(), AppendOrigin::kCoordinator);

@@ -67,6 +67,7 @@ class CoordinatorShard final : public PartitionListener,
   void retry_load(const std::string& why);
   void handle(GroupCaller caller, GroupRequest request, GroupDone done);
   wire::ErrorCode refusal(const GroupRequest& request) const;
+  wire::ErrorCode check_producer(const GroupRequest& request);
   void take(group::Output out);
   void deliver(std::vector<group::Reply> replies);
   void append_pending();

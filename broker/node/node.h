@@ -18,6 +18,7 @@
 
 namespace broker {
 
+class BrokerPeers;
 class ControllerClient;
 class MetadataFollower;
 class GroupCoordinators;
@@ -26,6 +27,7 @@ class IsrChangeSink;
 class LogDirectory;
 class ProducerIds;
 class Registrar;
+class TxnCoordinators;
 
 struct Node {
   const config::BrokerConfig& config;
@@ -35,15 +37,17 @@ struct Node {
   base::BrokerId broker_id{};
   std::string cluster_id;
 
-  Registrar* registrar = nullptr;          // epoch(): any thread
-  MetadataFollower* metadata = nullptr;    // image(): any thread
-  ControllerClient* controller = nullptr;  // calls from any reactor; see its header
-  PartitionTable* partitions = nullptr;    // find(): any thread
-  GroupCoordinators* groups = nullptr;     // any thread; see its header
-  Hosting* hosting = nullptr;              // what is said there
-  ProducerIds* producer_ids = nullptr;     // any thread
-  IsrChangeSink* isr_changes = nullptr;    // any thread; null: nobody asks for changes
-  LogDirectory* log_directory = nullptr;   // any thread
+  Registrar* registrar = nullptr;           // epoch(): any thread
+  MetadataFollower* metadata = nullptr;     // image(): any thread
+  ControllerClient* controller = nullptr;   // calls from any reactor; see its header
+  PartitionTable* partitions = nullptr;     // find(): any thread
+  GroupCoordinators* groups = nullptr;      // any thread; see its header
+  TxnCoordinators* transactions = nullptr;  // the same
+  BrokerPeers* peers = nullptr;             // on any reactor
+  Hosting* hosting = nullptr;               // what is said there
+  ProducerIds* producer_ids = nullptr;      // any thread
+  IsrChangeSink* isr_changes = nullptr;     // any thread; null: nobody asks for changes
+  LogDirectory* log_directory = nullptr;    // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
   // The broker ends: sessions take no further request.
   std::atomic<bool> stopping{false};

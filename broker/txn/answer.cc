@@ -64,6 +64,9 @@ void TxnCoordinator::save(Transaction next, base::WallMs wall_ms, Output& out) {
   Append append{.number = last_append_, .timestamp_ms = wall_ms, .records = {}};
   append.records.push_back(encode_transaction(next));
   out.append.push_back(std::move(append));
+  const Transaction* before = find(next.id);
+  if (before != nullptr && before->is_open()) --open_count_;
+  if (next.is_open()) ++open_count_;
   std::string id = next.id;
   transactions_.insert_or_assign(std::move(id), std::move(next));
 }

@@ -63,6 +63,7 @@ struct Transaction {
 
   bool is(State s) const { return state == s; }
   bool is_preparing() const { return is(State::kPrepareCommit) || is(State::kPrepareAbort); }
+  bool is_open() const { return is(State::kOngoing) || is_preparing(); }
   bool is_complete() const { return is(State::kCompleteCommit) || is(State::kCompleteAbort); }
   bool epoch_exhausted() const { return epoch >= kLastEpoch; }
   // What a restart would find.

@@ -33,6 +33,7 @@ void TxnCoordinator::replay(base::BytesView key, std::optional<base::BytesView> 
 
 void TxnCoordinator::finish_replay(base::Instant now, base::WallMs wall_ms, Output& out) {
   for (auto& [id_, transaction] : transactions_) {
+    if (transaction.is_open()) ++open_count_;
     if (transaction.is_preparing()) order_markers(transaction, out);
   }
   next_timeout_check_ = now + config_.timeout_check;
@@ -71,14 +72,10 @@ void TxnCoordinator::handle(const Call& call, const DescribeTransaction& request
   answer_after(current->last_append, call.token, DescribeAnswer{.transaction = *current}, out);
 }
 
-std::size_t TxnCoordinator::open_count() const {
-  return static_cast<std::size_t>(std::ranges::count_if(transactions_, [](const auto& each) {
-    return each.second.is(State::kOngoing) || each.second.is_preparing();
-  }));
-}
-
 void TxnCoordinator::check_invariants() const {
   CHECK(committed_ <= last_append_);
+  CHECK(open_count_ == static_cast<std::size_t>(std::ranges::count_if(
+                           transactions_, [](const auto& each) { return each.second.is_open(); })));
   for (const auto& [id, each] : transactions_) {
     CHECK(each.id == id && each.last_append <= last_append_);
     CHECK(each.is_preparing() == (each.order != OrderNumber{}));

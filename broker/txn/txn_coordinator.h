@@ -172,7 +172,7 @@ class TxnCoordinator {
   // For tests and invariants.
   using Transactions = std::map<std::string, Transaction, std::less<>>;
   const Transactions& transactions() const { return transactions_; }
-  std::size_t open_count() const;  // Ongoing or being ended
+  std::size_t open_count() const { return open_count_; }  // Ongoing or being ended
   void check_invariants() const;
 
  private:
@@ -221,6 +221,7 @@ class TxnCoordinator {
   bool id_asked_ = false;
   base::Instant next_timeout_check_{};
   base::Instant next_expiration_check_{};
+  std::size_t open_count_ = 0;
   std::uint64_t malformed_records_ = 0;
   Stats stats_;
 };

@@ -24,6 +24,7 @@ inline constexpr std::array kSupportedFeatures = {
     SupportedFeature{"eligible.leader.replicas.version", 0, 1, 1},
     SupportedFeature{"kraft.version", 1, 1, 1},
     SupportedFeature{"metadata.version", 30, 30, 30},
+    SupportedFeature{"transaction.version", 0, 2, 2},
 };
 
 // Null when this release does not know it.

@@ -16,6 +16,7 @@ import badinput  # noqa: E402
 import clients  # noqa: E402
 import storage  # noqa: E402
 import tools  # noqa: E402
+import transactions  # noqa: E402
 
 
 class Context:
@@ -58,6 +59,7 @@ def main():
         print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {folder}", flush=True)
         clients.run_clients(suite, node, arguments.install)
         tools.run_tools(suite, node, arguments.install, folder)
+        transactions.run_transactions(suite, node, arguments.install, folder)
         node.stop()
         tools.run_dump_log(suite, node, arguments.install, folder)
         badinput.run_bad_input(suite, context)

@@ -1,0 +1,32 @@
+// Reads the committed part of a partition of coordinators, batch by batch. Blocks: away from the
+// reactors.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <string>
+
+#include "broker/node/partition.h"
+#include "common/base/ids.h"
+#include "common/record/batch_view.h"
+#include "common/record/record_view.h"
+
+namespace broker {
+
+struct LoadReport {
+  std::uint64_t bytes = 0;
+  std::uint64_t records = 0;
+  base::Offset end{0};
+};
+
+// Gives every batch below the high watermark to `take`, in order. Damage ends it with a text for
+// operators, as does `take` with one that is not empty. Records are counted by who sees them.
+std::expected<LoadReport, std::string> read_batches(
+    Partition& partition, const std::function<std::string(const record::BatchView&)>& take);
+
+// The records of a batch that is none of control, decompressed. Empty, or what is wrong.
+std::string for_each_record(const record::BatchView& batch,
+                            const std::function<void(const record::RecordView&)>& take);
+
+}  // namespace broker
