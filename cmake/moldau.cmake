@@ -11,7 +11,7 @@ option(MOLDAU_FUZZ "Build the libFuzzer targets" OFF)
 
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -Werror=switch
                     -Wno-missing-field-initializers -fno-omit-frame-pointer)
-add_link_options(-fuse-ld=lld)
+add_link_options(-fuse-ld=lld -Wl,--as-needed)
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/gen)
 
 find_program(ccache_program ccache)

@@ -1,80 +1,131 @@
 #include "cli/client/controller_link.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <future>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <system_error>
 
-#include "common/control/quorum_client.h"
-#include "common/host/grpc_rpc.h"
-#include "common/host/reactor_pool.h"
+extern char** environ;
 
 namespace cli {
 namespace {
 
-constexpr std::chrono::seconds kGrace{2};  // for the thread, beyond the call's own timeout
+constexpr std::size_t kReplyMax = 64 << 20;
+constexpr int kNotServed = 3;  // exit code: the controllers do not know the method
+
+std::string beside_this_program(const std::string& name) {
+  std::array<char, PATH_MAX> path;
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+  const std::string self(path.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+  return self.substr(0, self.rfind('/') + 1) + name;
+}
+
+// Both ends of a pipe; closed when it goes.
+struct Pipe {
+  Pipe() {
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) ends = {-1, -1};
+  }
+  ~Pipe() {
+    close_end(0);
+    close_end(1);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  void close_end(std::size_t end) {
+    if (ends[end] >= 0) ::close(ends[end]);
+    ends[end] = -1;
+  }
+  std::array<int, 2> ends{};
+};
+
+std::string read_all(int from) {
+  std::string all;
+  std::array<char, 1 << 16> buffer;
+  while (all.size() < kReplyMax) {
+    const ssize_t got = ::read(from, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    all.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return all;
+}
+
+void write_all(int to, const std::string& bytes) {
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t count = ::write(to, bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;  // it ended: its exit code says why
+    done += static_cast<std::size_t>(count);
+  }
+}
+
+struct Ended {
+  int code = -1;
+  std::string out;
+  std::string error;
+};
+
+// Runs a program with `input`; it reads all of that before it answers.
+std::expected<Ended, int> run(std::vector<std::string> words, const std::string& input) {
+  Pipe in, out, error;
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, in.ends[0], 0);
+  ::posix_spawn_file_actions_adddup2(&actions, out.ends[1], 1);
+  ::posix_spawn_file_actions_adddup2(&actions, error.ends[1], 2);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = -1;
+  const int failed =
+      ::posix_spawn(&child, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return std::unexpected(failed);
+  in.close_end(0);
+  out.close_end(1);
+  error.close_end(1);
+  write_all(in.ends[1], input);
+  in.close_end(1);
+  Ended ended;
+  ended.out = read_all(out.ends[0]);
+  ended.error = read_all(error.ends[0]);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
+  return ended;
+}
 
 }  // namespace
 
-class ControllerLink::Core {
- public:
-  explicit Core(const std::vector<Address>& controllers) : pool_({.reactors = 1}) {
-    pool_.start();
-    on_reactor([&] {
-      control::QuorumClient::Members members;
-      // Which id is whose is theirs to know: a wrong guess costs one more question.
-      for (const Address& each : controllers) {
-        const auto id = static_cast<std::int32_t>(members.size()) + 1;
-        members[id] = host::grpc_client(pool_[0], {each.host, each.port});
-      }
-      quorum_ = std::make_unique<control::QuorumClient>(pool_[0], base::Random(seed()),
-                                                        std::move(members));
-    });
+ControllerLink::ControllerLink(const std::vector<Address>& controllers) {
+  for (const Address& each : controllers) {
+    if (!controllers_.empty()) controllers_ += ',';
+    controllers_ += fmt::format("{}:{}", each.host, each.port);
   }
-  ~Core() {
-    on_reactor([&] { quorum_.reset(); });
-    pool_.stop();
-  }
-
-  io::IoResult<std::string> call(const std::string& method, const std::string& request,
-                                 std::chrono::milliseconds timeout) {
-    auto promise = std::make_shared<std::promise<io::IoResult<std::string>>>();
-    auto answer = promise->get_future();
-    pool_[0].post([this, promise, method, request, timeout] {
-      quorum_->call(method, request, timeout, [promise](io::IoResult<std::string> told) {
-        promise->set_value(std::move(told));
-      });
-    });
-    if (answer.wait_for(timeout + kGrace) == std::future_status::ready) return answer.get();
-    return std::unexpected(io::IoError{ETIMEDOUT, "no answer in time"});
-  }
-
- private:
-  static std::uint64_t seed() {
-    return static_cast<std::uint64_t>(Deadline::Clock::now().time_since_epoch().count());
-  }
-  void on_reactor(const std::function<void()>& work) {
-    std::promise<void> done;
-    pool_[0].post([&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
-  host::ReactorPool pool_;
-  std::unique_ptr<control::QuorumClient> quorum_;  // the reactor's
-};
-
-ControllerLink::ControllerLink(const std::vector<Address>& controllers)
-    : core_(std::make_unique<Core>(controllers)) {}
-ControllerLink::~ControllerLink() = default;
+}
 
 Try<std::string> ControllerLink::call(const std::string& method, const std::string& request,
                                       Deadline until) {
-  auto answer = core_->call(method, request, until.left());
-  if (answer) return std::move(*answer);
-  return std::unexpected(Trouble{fmt::format("no controller answers: {}", answer.error().what),
-                                 "see `moldau quorum status`", answer.error().code != ENOSYS});
+  const std::string program = beside_this_program("moldau-ask");
+  const auto ended =
+      run({program, controllers_, method, std::to_string(until.left().count())}, request);
+  if (!ended) {
+    return std::unexpected(Trouble{
+        fmt::format("{} cannot be run: {}", program, std::system_category().message(ended.error())),
+        "it is installed with moldau and asks controllers", false});
+  }
+  if (ended->code == 0) return ended->out;
+  std::string why = ended->error;
+  while (!why.empty() && why.back() == '\n') why.pop_back();
+  return std::unexpected(Trouble{fmt::format("no controller answers: {}", why),
+                                 "see `moldau quorum status`", ended->code != kNotServed});
 }
 
 }  // namespace cli

@@ -1,8 +1,7 @@
-// The controllers over gRPC, for when no broker answers. Blocking for the caller; a thread of its
-// own does the work.
+// The controllers over gRPC, for when no broker answers: asked by the program moldau-ask, which
+// stands beside this one, so that this one need not load gRPC. Blocking.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,16 +14,12 @@ namespace cli {
 class ControllerLink {
  public:
   explicit ControllerLink(const std::vector<Address>& controllers);
-  ~ControllerLink();
-  ControllerLink(const ControllerLink&) = delete;
-  ControllerLink& operator=(const ControllerLink&) = delete;
 
   // Finds the controller that leads, and asks it.
   Try<std::string> call(const std::string& method, const std::string& request, Deadline until);
 
  private:
-  class Core;
-  std::unique_ptr<Core> core_;
+  std::string controllers_;  // host:port,...
 };
 
 }  // namespace cli
