@@ -4,10 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
-#include "common/base/mutant.h"
 #include "common/io/clock.h"
-#include "common/record/builder.h"
-#include "common/record/control.h"
 
 namespace broker {
 namespace {
@@ -32,26 +29,6 @@ base::Duration doubled(base::Duration first, std::uint32_t times, base::Duration
 // Configured times may be longer than a Duration can be; a century is for ever.
 base::Duration within_a_century(std::chrono::milliseconds span) {
   return std::min(span, std::chrono::milliseconds(100LL * 365 * 24 * 3600 * 1000));
-}
-
-base::Bytes encode_batch(const group::Append& append) {
-  if (append.marker) {
-    return record::build_end_txn_marker(
-        {.commit = append.marker->commit, .coordinator_epoch = append.marker->coordinator_epoch},
-        append.producer->id, append.producer->epoch, append.timestamp_ms);
-  }
-  record::BatchOptions options;
-  if (append.producer) {
-    options.transactional = true;
-    options.producer_id = append.producer->id;
-    options.producer_epoch = append.producer->epoch;
-  }
-  record::BatchBuilder batch(options);
-  for (const group::Record& record : append.records) {
-    batch.add(append.timestamp_ms, base::BytesView(record.key),
-              record.value ? std::optional<base::BytesView>(*record.value) : std::nullopt);
-  }
-  return batch.build();
 }
 
 // Requests whose every success is a record.
@@ -245,29 +222,6 @@ ErrorCode CoordinatorShard::refusal(const GroupRequest& request) const {
   return refused ? group::coordinator_error(write_error_) : ErrorCode::kNone;
 }
 
-// What the log would say to a commit within a transaction, or to its end: asked before the core is
-// ahead of it.
-ErrorCode CoordinatorShard::check_producer(const GroupRequest& request) {
-  if (const auto* ended = std::get_if<group::EndTransaction>(&request)) {
-    return partition_
-        ->check_marker(ended->producer.id, ended->producer.epoch, ended->marker.coordinator_epoch,
-                       ended->marker.transaction_version)
-        .error;
-  }
-  const auto* commit = std::get_if<group::CommitOffsets>(&request);
-  if (commit == nullptr || !commit->producer) return ErrorCode::kNone;
-  const group::Producer& producer = *commit->producer;
-  if (commit->guard && !partition_->is_verified(producer.id, *commit->guard) &&
-      !MUTANT("group-commits-after-the-end")) {
-    return ErrorCode::kInvalidTxnState;
-  }
-  return partition_->with_log([&](Log& log) {
-    const ProducerEntry* entry = log.producers().find(producer.id);
-    const bool is_old = entry != nullptr && producer.epoch < entry->producer_epoch;
-    return is_old ? ErrorCode::kInvalidProducerEpoch : ErrorCode::kNone;
-  });
-}
-
 void CoordinatorShard::handle(GroupCaller caller, GroupRequest request, GroupDone done) {
   ErrorCode error = refusal(request);
   if (error == ErrorCode::kNone) error = check_producer(request);
@@ -323,7 +277,7 @@ void CoordinatorShard::append_pending() {
   std::vector<BatchAppend*> all;
   bytes.reserve(appends.size());
   for (std::size_t i = 0; i < appends.size(); ++i) {
-    bytes.push_back(encode_batch(appends[i]));
+    bytes.push_back(encode(appends[i]));
     batches[i].batch = bytes.back();
     batches[i].acks_all = true;
     if (appends[i].marker) batches[i].transaction_version = appends[i].marker->transaction_version;

@@ -67,6 +67,8 @@ class CoordinatorShard final : public PartitionListener,
   void retry_load(const std::string& why);
   void handle(GroupCaller caller, GroupRequest request, GroupDone done);
   wire::ErrorCode refusal(const GroupRequest& request) const;
+  // coordinator_shard_append.cc
+  static base::Bytes encode(const group::Append& append);
   wire::ErrorCode check_producer(const GroupRequest& request);
   void take(group::Output out);
   void deliver(std::vector<group::Reply> replies);

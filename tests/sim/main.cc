@@ -29,6 +29,7 @@ const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"metadata-each-operation", sim::run_metadata_each_operation},
     {"groups", sim::run_groups},
     {"node", sim::run_node},
+    {"transactions", sim::run_transactions},
     {"cluster", sim::run_cluster},
     // A few operations for each seed: forty seeds in a row are all of them.
     {"node-each-operation", [](sim::World& world) { sim::run_node_each_operation(world, 40); }},

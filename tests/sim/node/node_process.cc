@@ -16,6 +16,8 @@ config::BrokerConfig node_config() {
   config.data_dir = kData;
   config.log_dirs = {kLogs};
   config.offsets_topic_num_partitions = 2;
+  config.transaction_log_num_partitions = 2;
+  config.transaction_abort_check_interval_ms = 300;
   config.log_retention_check_interval_ms = 700;
   return config;
 }

@@ -17,4 +17,9 @@ void run_node(World& world);
 // full for a while or the network cut. Promises are kept and everybody gets done.
 void run_node_each_operation(World& world, std::uint64_t stride = 1);
 
+// Transactional producers of both versions of the protocol that read, process and write, under
+// crashes, timeouts, lost connections and EndTxn that arrive late: transactions are seen whole or
+// not at all, and their offsets with them.
+void run_transactions(World& world);
+
 }  // namespace sim
