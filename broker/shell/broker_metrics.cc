@@ -8,6 +8,7 @@
 #include "broker/log/log_directory.h"
 #include "broker/node/coordinator.h"
 #include "broker/node/stats.h"
+#include "broker/node/txn_coordinator.h"
 
 namespace broker::shell {
 namespace {
@@ -67,6 +68,30 @@ void add_groups(host::Metrics& metrics, Broker& broker) {
         [](const group::Stats& stats) { return stats.offsets_expired; });
   count("moldau_group_members_expired_total", "Members that fell silent and were removed.",
         [](const group::Stats& stats) { return stats.members_expired; });
+}
+
+// Of the transactions that this broker coordinates.
+void add_transactions(host::Metrics& metrics, Broker& broker) {
+  const auto totals = [&broker] { return broker.node().transactions->totals(); };
+  metrics.gauge("moldau_txn_shards", "Partitions of __transaction_state coordinated here.", {},
+                [totals] { return static_cast<double>(totals().shards); });
+  metrics.gauge("moldau_txn_shards_loading", "Those that are still being read.", {},
+                [totals] { return static_cast<double>(totals().shards_loading); });
+  metrics.gauge("moldau_txn_ids", "Transactional ids coordinated here.", {},
+                [totals] { return static_cast<double>(totals().ids); });
+  metrics.gauge("moldau_txn_open", "Transactions that have not ended.", {},
+                [totals] { return static_cast<double>(totals().open); });
+  const auto count = [&](const char* name, const char* help, auto of) {
+    metrics.counter(name, help, {}, host::Metrics::Value([totals, of] {
+                      return static_cast<double>(of(totals().stats));
+                    }));
+  };
+  count("moldau_txn_committed_total", "Transactions that were decided to commit.",
+        [](const txn::Stats& stats) { return stats.committed; });
+  count("moldau_txn_aborted_total", "Transactions that were decided to abort.",
+        [](const txn::Stats& stats) { return stats.aborted; });
+  count("moldau_txn_timed_out_total", "Those of them that were open for too long.",
+        [](const txn::Stats& stats) { return stats.timed_out; });
 }
 
 // Of each topic this broker holds: totals over its partitions.
@@ -215,6 +240,7 @@ void add_replication(host::Metrics& metrics, Broker& broker) {
 
 void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
   add_groups(metrics, broker);
+  add_transactions(metrics, broker);
   for (const auto& reactor : broker.node().reactors) add_reactor(metrics, *reactor->stats);
   metrics.gauge("moldau_client_connections", "Client connections that are open.", {}, [&broker] {
     double open = 0;

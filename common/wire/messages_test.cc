@@ -120,7 +120,7 @@ TEST(Messages, TableOfApisAgrees) {
               is_request ? info->request_flexible_since : info->response_flexible_since);
   }
   EXPECT_EQ(requests, all_message_infos().size());
-  EXPECT_EQ(requests, 91u);
+  EXPECT_EQ(requests, 92u);
   EXPECT_EQ(find_message_info(4), nullptr);
   EXPECT_EQ(find_message_info(-1), nullptr);
   EXPECT_EQ(find_message_info(95), nullptr);

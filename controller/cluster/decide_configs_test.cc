@@ -112,7 +112,7 @@ TEST_F(Decide, BootstrapsFeatures) {
   for (const auto& each : meta::kSupportedFeatures) {
     EXPECT_EQ(image->feature(each.name), each.initial) << each.name;
   }
-  EXPECT_EQ(image->feature("transaction.version"), 0);
+  EXPECT_EQ(image->feature("group.no.such"), 0);
   EXPECT_EQ(image->cluster_id(), (base::Uuid{1, 1}));
 }
 
@@ -132,7 +132,7 @@ TEST_F(Decide, UpdatesFeatures) {
     return decision.reply.error().code();
   };
   const int invalid = static_cast<int>(ErrorCode::kInvalidUpdateVersion);
-  EXPECT_EQ(update({{"transaction.version", 2, 1}}), invalid);
+  EXPECT_EQ(update({{"transaction.version", 3, 1}}), invalid);
   EXPECT_EQ(update({{"metadata.version", 99, 1}}), invalid);
   EXPECT_EQ(update({{"metadata.version", 7, 3}}), invalid);
   EXPECT_EQ(update({{"eligible.leader.replicas.version", 0, 1}}), invalid);

@@ -66,7 +66,7 @@ def check_file(path, text, layers):
     if layer is None:
         return [f"{path}: its folder is not in tests/lint/layers.txt"]
     may, third_party, kind = set(layer.may), list(layer.third_party), layer.kind
-    if path.endswith("_test.cc") or os.path.basename(path).startswith("test_"):
+    if path.endswith(("_test.cc", "_mutants.cc")) or os.path.basename(path).startswith("test_"):
         extra = next(l for l in layers if l.folder == "*_test.cc")
         may |= set(extra.may)
         third_party += extra.third_party

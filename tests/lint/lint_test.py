@@ -116,6 +116,12 @@ class Tidy(unittest.TestCase):
         self.assertTrue(headers.proven_by_build(root, "a.h", files))
         self.assertFalse(headers.proven_by_build(root, "b.h", files))
 
+    def test_one_definition(self):
+        files = {"a/x.h": "namespace sim {\nclass Cluster {\n};\n}  // namespace sim\n",
+                 "b/y.h": "namespace sim {\nstruct Cluster final : Base {\n};\n}  // namespace sim\n",
+                 "c/z.h": "namespace other {\nclass Cluster {\n};\n}  // namespace other\n"}
+        self.assertEqual(len(tidy.check_one_definition(*self.tree(files))), 1)
+
     def test_names(self):
         files = {"a/utils.h": "", "a/string_utils.cc": "", "a/CamelCase.cc": "", "a/publisher.h": ""}
         self.assertEqual(len(tidy.check_names(*self.tree(files))), 3)

@@ -139,6 +139,8 @@ def check_built(root, files):
         lists = cmake_lists_for(path, known)
         relative = os.path.relpath(path, os.path.dirname(lists) or ".") if lists else path
         text = read(root, lists) if lists else ""
+        for part in re.findall(r"include\((\w+\.cmake)\)", text):  # what a long list was split into
+            text += read(root, os.path.join(os.path.dirname(lists), part))
         words = re.findall(r"[\w./*${}\-]+", text)
         stems = {relative, relative.removesuffix(".cc")}
         if not any(w in stems or ("*" in w and fnmatch.fnmatch(relative, w)) for w in words):
@@ -187,6 +189,26 @@ def check_headers_speak(root, files):
     return problems
 
 
+def check_one_definition(root, files):
+    """Two classes of one name in one namespace, each in its header: linked together, either stands for both."""
+    seen, problems = {}, []
+    for path in files:
+        if not path.endswith(".h"):
+            continue
+        spaces = []
+        for line in read(root, path).splitlines():
+            if match := re.match(r"(?:inline )?namespace ([\w:]+) \{", line):
+                spaces.append(match[1])
+            elif spaces and re.match(r"\}  // namespace \w", line):
+                spaces.pop()
+            elif match := re.match(r"(?:class|struct) (\w+)(?: final)?(?: :.*)?\s*\{", line):
+                name = "::".join(spaces + [match[1]])
+                if name in seen:
+                    problems.append(f"{path}: {name} is defined in {seen[name]} too")
+                seen[name] = path
+    return problems
+
+
 def check_names(root, files):
     problems = [f"{path}: name the job, not `{os.path.basename(path)}`" for path in files if VAGUE.search(path)]
     problems += [f"{path}: files are snake_case" for path in files
@@ -208,6 +230,7 @@ def check(root, files):
     yield "tidy: clocks, threads, sleeps, entropy and locks in their places", check_world(root, files)
     yield "tidy: no paths out of the tree, no work left undone", check_words(root, files)
     yield "tidy: every header says what it is", check_headers_speak(root, files)
+    yield "tidy: no two headers define one name", check_one_definition(root, files)
     yield "tidy: files are named after their job", check_names(root, files)
     yield "tidy: no big files", check_sizes(root, files)
 

@@ -70,11 +70,11 @@ class Consumer {
 
 // Everything that a partition holds, read from its start to its high watermark by a fresh client;
 // nothing when that fails.
-struct Contents {
+struct TopicContents {
   std::int64_t start = -1;
   std::int64_t high_watermark = -1;
   std::map<std::int64_t, Value> records;
-  friend bool operator==(const Contents&, const Contents&) = default;
+  friend bool operator==(const TopicContents&, const TopicContents&) = default;
 };
 class Reader {
  public:
@@ -83,7 +83,7 @@ class Reader {
   // Retries until it has all.
   void start() { find_start(); }
   bool done() const { return done_; }
-  const Contents& contents() const { return contents_; }
+  const TopicContents& contents() const { return contents_; }
 
  private:
   void find_start();
@@ -93,7 +93,7 @@ class Reader {
   KafkaClient& client_;
   const std::string topic_;
   const std::int32_t partition_;
-  Contents contents_;
+  TopicContents contents_;
   std::int64_t position_ = 0;
   bool done_ = false;
 };

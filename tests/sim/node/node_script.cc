@@ -144,11 +144,11 @@ class ScriptRun {
   }
 
   // Everything as a fresh client finds it after another crash.
-  std::vector<Contents> read_everything(bool power) {
+  std::vector<TopicContents> read_everything(bool power) {
     if (world_.failed()) return {};
     node_.crash(power);
     node_.start();
-    std::vector<Contents> all;
+    std::vector<TopicContents> all;
     KafkaClient client(world_, facts_.network, "reader" + std::to_string(++readers_));
     for (const TopicSpec& spec : kTopics) {
       for (std::int32_t i = 0; i < spec.partitions; ++i) {
@@ -157,7 +157,7 @@ class ScriptRun {
         Reader reader(facts_, client, spec.name, i);
         reader.start();
         if (!until("nobody can read " + spec.name, [&] { return reader.done(); })) return {};
-        const Contents& found = reader.contents();
+        const TopicContents& found = reader.contents();
         history.start_is(found.start, asked, "final read");
         history.high_watermark_is(found.high_watermark, asked, "final read");
         history.check_contents(found.records, found.start, found.high_watermark);

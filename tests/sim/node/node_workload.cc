@@ -194,10 +194,10 @@ class NodeRun {
     return good;
   }
 
-  std::vector<Contents> read_everything() {
+  std::vector<TopicContents> read_everything() {
     node_.start();
     KafkaClient client(world_, facts_.network, "reader" + std::to_string(++readers_));
-    std::vector<Contents> all;
+    std::vector<TopicContents> all;
     for (const TopicSpec& spec : kTopics) {
       for (std::int32_t i = 0; i < spec.partitions; ++i) {
         PartitionHistory& history = facts_.history(spec.name, i);
@@ -208,7 +208,7 @@ class NodeRun {
           if (!world_.failed()) no_progress("nobody can read " + spec.name);
           return all;
         }
-        const Contents& found = reader.contents();
+        const TopicContents& found = reader.contents();
         history.start_is(found.start, asked, "final read");
         history.high_watermark_is(found.high_watermark, asked, "final read");
         history.check_contents(found.records, found.start, found.high_watermark);

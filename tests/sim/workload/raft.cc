@@ -11,7 +11,7 @@ const std::string kLast = "the last one";
 
 }  // namespace
 
-Cluster::Cluster(World& at, int voters)
+RaftCluster::RaftCluster(World& at, int voters)
     : world(at),
       network(world.random("network")),
       faults(world.random("faults")),
@@ -25,7 +25,7 @@ Cluster::Cluster(World& at, int voters)
   for (NodeId id : ids) members.emplace(id, std::make_unique<Member>(*this, id));
 }
 
-void Cluster::send(const Message& message) {
+void RaftCluster::send(const Message& message) {
   if (const auto* request = std::get_if<VoteRequest>(&message.body); request && !request->pre) {
     vote_spoken(message.from, message.term, message.from);
   }
@@ -41,7 +41,7 @@ void Cluster::send(const Message& message) {
   }
 }
 
-void Cluster::vote_spoken(NodeId voter, Term term, NodeId candidate) {
+void RaftCluster::vote_spoken(NodeId voter, Term term, NodeId candidate) {
   auto [at, fresh] = votes_.try_emplace({voter, term}, candidate);
   if (!fresh && at->second != candidate) {
     wrong("member " + std::to_string(voter.value()) + " voted twice in term " +
@@ -49,7 +49,7 @@ void Cluster::vote_spoken(NodeId voter, Term term, NodeId candidate) {
   }
 }
 
-void Cluster::look_at(const Member& member) {
+void RaftCluster::look_at(const Member& member) {
   if (!member.raft().leading()) return;
   auto [at, fresh] = leaders_.try_emplace(member.raft().term(), member.id());
   if (fresh) {
@@ -61,7 +61,7 @@ void Cluster::look_at(const Member& member) {
   }
 }
 
-void Cluster::committed(Member& member, const Entry& entry, std::uint64_t state) {
+void RaftCluster::committed(Member& member, const Entry& entry, std::uint64_t state) {
   auto [at, fresh] = history_.try_emplace(entry.index, entry.term, state);
   if (!fresh && at->second != std::pair(entry.term, state)) {
     wrong("committed logs differ at " + std::to_string(entry.index.value()) + " on member " +
@@ -75,7 +75,7 @@ void Cluster::committed(Member& member, const Entry& entry, std::uint64_t state)
   if (fresh) world.trace("commit", static_cast<std::uint64_t>(entry.index.value()), state);
 }
 
-void Cluster::propose_often() {
+void RaftCluster::propose_often() {
   for (auto& [id, member] : members) {
     const auto count = client.below(4);
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -86,7 +86,7 @@ void Cluster::propose_often() {
   if (faulty) world.after(milliseconds(client.between(5, 60)), [this] { propose_often(); });
 }
 
-void Cluster::misbehave() {
+void RaftCluster::misbehave() {
   if (!faulty) return;
   Member& member = *members.at(ids[faults.below(ids.size())]);
   switch (faults.below(8)) {
@@ -122,7 +122,7 @@ void Cluster::misbehave() {
 }
 
 // Whether a majority of the voters has the disks that they vote with, `lost` left out.
-bool Cluster::intact(const Membership& membership, NodeId lost) const {
+bool RaftCluster::intact(const Membership& membership, NodeId lost) const {
   std::size_t voters = membership.voters();
   std::size_t whole = 0;
   bool learner = false;
@@ -138,7 +138,7 @@ bool Cluster::intact(const Membership& membership, NodeId lost) const {
 
 // The disk of a member may be lost as long as, under every membership that may be in force, a
 // majority is intact: that is all that the quorum promises.
-bool Cluster::may_lose(NodeId lost) const {
+bool RaftCluster::may_lose(NodeId lost) const {
   for (const auto& [id, other] : members) {
     const auto [index, membership] = other->members();
     if (membership && index >= members_committed_ && !intact(*membership, lost)) return false;
@@ -147,7 +147,7 @@ bool Cluster::may_lose(NodeId lost) const {
 }
 
 // What the first node does, which the node finds out by asking (controller/node/quorum_founder.h).
-void Cluster::found() {
+void RaftCluster::found() {
   if (members_committed_ > Index(0)) return;
   world.after(milliseconds(50), [this] { found(); });
   Membership first;
@@ -159,7 +159,7 @@ void Cluster::found() {
 }
 
 // Operators: hand the leadership over, take voters out, add others.
-void Cluster::administer() {
+void RaftCluster::administer() {
   if (!faulty) return;
   world.after(milliseconds(admin.between(50, 2000)), [this] { administer(); });
   const NodeId chosen = ids[admin.below(ids.size())];
@@ -181,7 +181,7 @@ void Cluster::administer() {
 }
 
 // All members of the one leader's quorum are voters and have applied the same, the last one too.
-bool Cluster::agreed(bool ask, base::Instant& asked) {
+bool RaftCluster::agreed(bool ask, base::Instant& asked) {
   const Member* leader = nullptr;
   for (auto& [id, member] : members) {
     if (ask && member->propose(kLast)) asked = world.now();
@@ -194,7 +194,7 @@ bool Cluster::agreed(bool ask, base::Instant& asked) {
   return true;
 }
 
-std::string Cluster::describe() const {
+std::string RaftCluster::describe() const {
   std::string out;
   for (const auto& [id, member] : members) {
     const Raft& raft = member->raft();
@@ -213,7 +213,7 @@ std::string Cluster::describe() const {
   return out;
 }
 
-void Cluster::run() {
+void RaftCluster::run() {
   for (auto& [id, member] : members) member->start();
   found();
   world.after(milliseconds(10), [this] { propose_often(); });
@@ -255,7 +255,7 @@ void Cluster::run() {
 }
 
 void run_raft(World& world, int voters) {
-  auto cluster = std::make_unique<Cluster>(world, voters);
+  auto cluster = std::make_unique<RaftCluster>(world, voters);
   cluster->run();
 }
 

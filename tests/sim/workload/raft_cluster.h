@@ -22,11 +22,11 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class Cluster;
+class RaftCluster;
 
 class Member {
  public:
-  Member(Cluster& cluster, NodeId id) : cluster_(cluster), id_(id) {}
+  Member(RaftCluster& cluster, NodeId id) : cluster_(cluster), id_(id) {}
 
   void start();
   void crash();
@@ -66,7 +66,7 @@ class Member {
   void load_snapshot(const Snapshot& snapshot);
   void maybe_compact();
 
-  Cluster& cluster_;
+  RaftCluster& cluster_;
   NodeId id_;
   std::uint64_t life_ = 0;
   std::optional<Raft> raft_;
@@ -82,9 +82,9 @@ class Member {
   std::uint64_t state_ = 0;
 };
 
-class Cluster {
+class RaftCluster {
  public:
-  Cluster(World& world, int voters);
+  RaftCluster(World& world, int voters);
 
   void run();
   void send(const Message& message);
