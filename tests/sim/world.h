@@ -55,6 +55,7 @@ class World {
   std::uint64_t events() const { return events_; }
   // Prints every trace to stderr: to look at one seed.
   void set_verbose(bool verbose) { verbose_ = verbose; }
+  bool verbose() const { return verbose_; }
 
   // Ends the run. The first failure counts.
   void fail(Verdict verdict, std::string why);

@@ -311,6 +311,11 @@ Outcome run_one(World& world, Plan plan) {
   run.reset();
   world.trace(kNames[static_cast<int>(plan.fault)], plan.index, one.digest());
   if (one.failed()) {
+    if (world.verbose()) {  // what it was that failed, told in full
+      World again(world.seed());
+      again.set_verbose(true);
+      std::make_unique<ScriptRun>(again, plan)->run();
+    }
     world.fail(one.verdict(), std::string(kNames[static_cast<int>(plan.fault)]) + " at " +
                                   std::to_string(plan.index) + (plan.variant ? "'" : "") + ": " +
                                   one.why());

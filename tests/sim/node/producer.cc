@@ -131,6 +131,7 @@ void Producer::answered(std::uint64_t number, const wire::ProduceResponse* respo
     history_.acknowledged(batch->values[i], result.base_offset + static_cast<std::int64_t>(i));
   }
   acknowledged_ += batch->values.size();
+  acknowledged_under_id_ = true;
   facts_.world.trace("acknowledged", batch->values.front(),
                      static_cast<std::uint64_t>(result.base_offset));
   std::erase_if(queue_, [&](const Batch& each) { return each.number == number; });
@@ -149,6 +150,9 @@ void Producer::refused(std::uint64_t number,
     case ErrorCode::kOutOfOrderSequenceNumber:
       // The one before it failed: then it comes again behind that one.
       if (!is_first) break;
+      // The first of all failed while the next one, sent behind it, was taken: of a producer that a
+      // log does not know, any sequence is (it may have been forgotten). Such a one gets a new id.
+      if (options_.idempotent && !acknowledged_under_id_) return begin_anew();
       [[fallthrough]];
     default:
       return facts_.wrong(client_.host() + ": Produce answered with " +
@@ -164,6 +168,7 @@ void Producer::begin_anew() {
   queue_.clear();
   producer_id_ = -1;
   next_sequence_ = 0;
+  acknowledged_under_id_ = false;
   again_ = false;
 }
 
