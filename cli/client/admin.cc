@@ -1,5 +1,8 @@
 #include "cli/client/admin.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "cli/client/controller_link.h"
 #include "common/base/bytes.h"
 #include "common/wire/msg/moldau_admin_request.h"
@@ -10,6 +13,12 @@ namespace {
 
 // One that ends twice may have died twice; who ends it every time does not know the request.
 constexpr int kBrokenMax = 3;
+
+// A broker that waits for a controller says in the end why: its answer must still find us waiting.
+std::int32_t leave_time_to_answer(std::chrono::milliseconds left) {
+  return static_cast<std::int32_t>(
+      (left - std::min(left / 4, std::chrono::milliseconds(1000))).count());
+}
 
 }  // namespace
 
@@ -33,7 +42,7 @@ Try<std::string> Admin::ask_broker(const std::string& method, const std::string&
   if (!connection) return std::unexpected(connection.error());
   wire::MoldauAdminRequest request;
   request.method = method;
-  request.timeout_ms = static_cast<std::int32_t>(until.left().count());
+  request.timeout_ms = leave_time_to_answer(until.left());
   const auto payload = base::as_bytes(bytes);
   request.payload.assign(payload.begin(), payload.end());
   const std::string address = (*connection)->address().to_string();
