@@ -71,6 +71,7 @@ class Producer {
   bool asking_ = false;
   bool again_ = false;  // all unanswered are to be sent again
   bool finishing_ = false;
+  bool acknowledged_under_id_ = false;  // something, under the present producer id
   std::uint64_t acknowledged_ = 0;
   std::map<wire::ErrorCode, std::uint64_t> errors_;
 };
