@@ -3,7 +3,10 @@
 usage: client.py create BOOTSTRAP TOPIC PARTITIONS REPLICAS   makes the topic
        client.py write  BOOTSTRAP TOPIC PARTITIONS NAME       numbers records per partition until standard input ends;
                                                               prints `acked PARTITION NAME NUMBER OFFSET MS` and `failed ...`
-       client.py read   BOOTSTRAP TOPIC PARTITIONS            prints `record PARTITION OFFSET NAME NUMBER` of everything"""
+       client.py follow BOOTSTRAP TOPIC PARTITIONS NAME       reads as a member of a group, committing, until standard
+                                                              input ends; prints `record PARTITION OFFSET NAME NUMBER`
+                                                              and `given PARTITION,...`
+       client.py read   BOOTSTRAP TOPIC PARTITIONS            prints `record ...` of everything"""
 
 import sys
 import threading
@@ -12,6 +15,8 @@ import time
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+GROUP = "chaos.followers"
+
 
 def create(bootstrap, topic, partitions, replicas):
     admin = AdminClient({"bootstrap.servers": bootstrap})
@@ -19,18 +24,28 @@ def create(bootstrap, topic, partitions, replicas):
         future.result(40)
 
 
+def until_told():
+    """An event that is set when standard input ends."""
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    return over
+
+
+def tell(*words):
+    print(*words, sep="\t")
+
+
 def write(bootstrap, topic, partitions, name):
     # Settings as they come: what a user of librdkafka has. Only idempotence is asked for.
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "log_level": 0})
-    over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    over = until_told()
 
     def delivered(error, message):
         number = message.key().decode().split(":")[1]
         if error:
-            print("failed", message.partition(), name, number, error, sep="\t")
+            tell("failed", message.partition(), name, number, error)
         else:
-            print("acked", message.partition(), name, number, message.offset(), int(time.time() * 1000), sep="\t")
+            tell("acked", message.partition(), name, number, message.offset(), int(time.time() * 1000))
 
     number = 0
     while not over.is_set():
@@ -44,7 +59,27 @@ def write(bootstrap, topic, partitions, name):
         producer.poll(0.002 if len(producer) < 2000 else 0.02)
     left = producer.flush(120)
     if left:
-        print("failed", -1, name, left, "records were never answered", sep="\t")
+        tell("failed", -1, name, left, "records were never answered")
+
+
+def seen(message):
+    name, number = message.key().decode().split(":")
+    tell("record", message.partition(), message.offset(), name, number)
+
+
+def follow(bootstrap, topic, partitions, name):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP, "client.id": name, "auto.offset.reset": "earliest",
+                         "session.timeout.ms": 6000, "log_level": 0})
+    consumer.subscribe([topic], on_assign=lambda _, given: tell("given", *(each.partition for each in given)))
+    over = until_told()
+    last = 0.0  # when something came
+    while not over.is_set() or time.monotonic() - last < 5:
+        message = consumer.poll(0.2)
+        if message is None or message.error():  # errors here are news of what is down; librdkafka goes on by itself
+            continue
+        last = time.monotonic()
+        seen(message)
+    consumer.close()
 
 
 def read(bootstrap, topic, partitions):
@@ -55,16 +90,16 @@ def read(bootstrap, topic, partitions):
     while waiting:
         message = consumer.poll(30)
         if message is None:
-            print("failed", -1, "-", 0, f"nothing more came of {waiting}", sep="\t")
+            tell("failed", -1, "-", 0, f"nothing more came of {waiting}")
             break
         if message.error():
             raise KafkaException(message.error())
-        name, number = message.key().decode().split(":")
-        print("record", message.partition(), message.offset(), name, number, sep="\t")
+        seen(message)
         if message.offset() + 1 >= ends[message.partition()]:
             waiting.discard(message.partition())
     consumer.close()
 
 
 if __name__ == "__main__":
-    {"create": create, "write": write, "read": read}[sys.argv[1]](sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:])
+    {"create": create, "write": write, "follow": follow, "read": read}[sys.argv[1]](
+        sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:])

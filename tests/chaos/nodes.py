@@ -1,12 +1,22 @@
 """The processes of a cluster, one a machine: controllers and brokers, with their configuration, log and data. Ended by
 pid, always."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import time
 
+import machines
+
 KAFKA, INTERNAL, GRPC, HTTP = 9092, 9091, 9094, 9644
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_us():
+    """In a child: it is killed when the run is."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Node:
@@ -28,11 +38,7 @@ class Node:
 
     def small_disk(self, megabytes):
         """A file system of its own that can be filled."""
-        image = os.path.join(self.folder, "disk.img")
-        with open(image, "wb") as file:
-            file.truncate(megabytes << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True, stdin=subprocess.DEVNULL)
-        subprocess.run(["mount", "-o", "loop", image, self.data], check=True)
+        machines.make_disk(self.data, os.path.join(self.folder, "disk.img"), megabytes)
         self.mounted = True
 
     def start(self):
@@ -41,7 +47,7 @@ class Node:
             log.flush()
             self.process = subprocess.Popen(
                 self.machine.command(self.program, "--config", self.config), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True)
+                stderr=log, start_new_session=True, preexec_fn=die_with_us)
         self.paused = False
 
     def alive(self):
@@ -49,14 +55,13 @@ class Node:
 
     def ready(self):
         """As the node itself says, asked from its own machine."""
-        got = self.machine_get("/readyz")
-        return got is not None and got.startswith("200")
+        return self.get("/readyz") is not None
 
-    def machine_get(self, path):
-        result = subprocess.run(
-            self.machine.command("curl", "-s", "-m", "2", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:{HTTP}{path}"),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        return result.stdout or None
+    def get(self, path):
+        """What its HTTP port answers, or None where it is not 200."""
+        result = subprocess.run(self.machine.command("curl", "-s", "-f", "-m", "2", f"http://127.0.0.1:{HTTP}{path}"),
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return None if result.returncode else result.stdout
 
     def signal(self, number):
         if self.alive():
@@ -84,7 +89,7 @@ class Node:
         self.paused = False
 
     def fill(self):
-        """Takes all space but a little."""
+        """Takes all the space there is."""
         path = os.path.join(self.data, "filler")
         with open(path, "wb") as file:
             try:
@@ -108,9 +113,6 @@ class Node:
         if self.paused:
             self.resume()
         self.kill()
-        if self.mounted:
-            subprocess.run(["umount", self.data], stdin=subprocess.DEVNULL)
-
 
 class Cluster:
     """Three controllers and `brokers` brokers (or as many as asked for) on machines of `network`."""

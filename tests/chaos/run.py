@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """Real processes on machines of our own making (network namespaces), and everything goes wrong: `./dev chaos`.
 
-Producers with acks=all and idempotence write all the while; one fault after the other hits a node: kill -9, SIGTERM,
-SIGSTOP, cuts both ways and one way, a full disk. At the end every acknowledged record has to be where it was
-acknowledged, once, and each producer's records in their order. Prints each fault with the longest time during which
-no partition's records were acknowledged."""
+Three controllers and three brokers. Two producers with acks=all and idempotence write all the while, two members of a
+group read along; one fault after the other hits a node: kill -9, SIGTERM, SIGSTOP, cuts both ways and one way, a line
+that clogs, a full disk, everything killed at once. After each the cluster has to be in sync again. At the end every
+acknowledged record has to be where it was acknowledged, once, each producer's records in their order, the group has to
+have seen all of it, and the replicas have to hold the same bytes. Prints the longest time during which some partition's
+records were not acknowledged."""
 
 import argparse
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,9 +24,10 @@ import checker  # noqa: E402
 import faults  # noqa: E402
 import machines  # noqa: E402
 from harness import deps  # noqa: E402
-from nodes import Cluster  # noqa: E402
+from nodes import Cluster, die_with_us  # noqa: E402
 
-TOPIC, PARTITIONS, WRITERS = "chaos", 6, 2
+TOPIC, PARTITIONS, WRITERS, FOLLOWERS = "chaos", 6, 2, 2
+FOLDERS = "/tmp/moldau-chaos-"
 
 
 def say(text):
@@ -38,7 +39,7 @@ class Clients:
 
     def __init__(self, machine, cluster, folder):
         self.machine, self.cluster, self.folder = machine, cluster, folder
-        self.writers = []
+        self.writers, self.followers = [], []
 
     def command(self, *words):
         what, rest = words[0], words[1:]
@@ -48,21 +49,27 @@ class Clients:
     def create(self, replicas):
         subprocess.run(self.command("create", str(replicas)), check=True, stdin=subprocess.DEVNULL, timeout=60)
 
-    def start_writers(self):
-        for i in range(WRITERS):
-            out = open(os.path.join(self.folder, f"writer{i}"), "w+")
-            self.writers.append((subprocess.Popen(self.command("write", f"w{i}"), stdin=subprocess.PIPE, stdout=out,
-                                                  stderr=subprocess.STDOUT, start_new_session=True), out))
+    def start(self):
+        self.writers = [self.begin("write", f"w{i}") for i in range(WRITERS)]
+        self.followers = [self.begin("follow", f"f{i}") for i in range(FOLLOWERS)]
 
-    def end_writers(self):
-        """What they were told, line by line."""
-        lines = []
-        for process, _ in self.writers:
+    def begin(self, what, name):
+        base = os.path.join(self.folder, name)
+        with open(base, "w") as out, open(base + ".err", "w") as err:
+            return base, subprocess.Popen(self.command(what, name), stdin=subprocess.PIPE, stdout=out, stderr=err,
+                                          start_new_session=True, preexec_fn=die_with_us)
+
+    def end(self, clients):
+        """The lines of each."""
+        for _, process in clients:
             process.stdin.close()
-        for process, out in self.writers:
-            process.wait(180)
-            out.seek(0)
-            lines += [line.rstrip("\n").split("\t") for line in out]
+        lines = []
+        for base, process in clients:
+            if process.wait(180) != 0:
+                with open(base + ".err", errors="replace") as file:
+                    raise checker.Wrong(f"client {os.path.basename(base)} ended with {process.returncode}:\n{file.read()[-2000:]}")
+            with open(base) as file:
+                lines.append([line.rstrip("\n").split("\t") for line in file])
         return lines
 
     def read_all(self):
@@ -72,29 +79,38 @@ class Clients:
         return [line.split("\t") for line in result.stdout.splitlines()]
 
     def close(self):
-        for process, _ in self.writers:
+        for _, process in self.writers + self.followers:
             if process.poll() is None:
                 process.kill()
                 process.wait()
 
 
 def hurt(cluster, arguments, dice):
-    """One fault after the other until the time is up. Returns [(text, began ms, ended ms)]."""
+    """One fault after the other until the time is up. Returns [(fault, began ms, ended ms)]."""
     log = []
-    until = time.monotonic() + arguments.seconds
-    while time.monotonic() < until:
-        time.sleep(dice.uniform(1, 3))
-        fault = faults.draw(dice, cluster, arguments.disk_mb > 0)
+    until = time.monotonic() + arguments.minutes * 60
+    for fault in faults.deal(dice, cluster, arguments.only):
+        if time.monotonic() > until:
+            return log
+        time.sleep(dice.uniform(0.5, 2))
         began = int(time.time() * 1000)
         fault.done()
-        time.sleep(dice.uniform(0.5, arguments.longest))
+        time.sleep(dice.uniform(0.3, arguments.longest))
         fault.undone()
+        ended = int(time.time() * 1000)
         cluster.await_ready(30)
-        log.append((fault.text, began, int(time.time() * 1000)))
-        say(f"  {fault.text}: for {(log[-1][2] - began) / 1000:.1f} s")
         # In sync again before the next: any one node may go, not two.
-        checker.await_in_sync(cluster, os.path.join(arguments.bin, "moldau"), 60)
-    return log
+        checker.await_in_sync(cluster, os.path.join(arguments.bin, "moldau"), fault.within)
+        log.append((fault, began, ended))
+        say(f"  {fault.text}: for {(ended - began) / 1000:.1f} s, in sync {time.time() - ended / 1000:.1f} s later")
+
+
+def end_all(cluster):
+    """Brokers first: they tell the controllers. Every node has to end by itself and well."""
+    for node in cluster.brokers + cluster.controllers:
+        status = node.stop()
+        if status != 0:
+            raise checker.Wrong(f"{node.name} was asked to end, and: {status}")
 
 
 def run(arguments, folder):
@@ -106,17 +122,23 @@ def run(arguments, folder):
         clients = Clients(network.add(), cluster, folder)
         cluster.start()
         clients.create(3)
-        clients.start_writers()
+        clients.start()
         log = hurt(cluster, arguments, dice)
-        told = clients.end_writers()
-        checker.check(told, clients.read_all(), PARTITIONS)
+        told = [line for lines in clients.end(clients.writers) for line in lines]
+        records = checker.check_log(told, clients.read_all(), PARTITIONS)
+        checker.check_followers(clients.end(clients.followers), records)
+        end_all(cluster)
+        checker.check_replicas([node.data for node in cluster.brokers], TOPIC, PARTITIONS)
         return log, told
-    except BaseException:
-        if cluster is not None:
+    except BaseException as failure:
+        if cluster is not None and not isinstance(failure, (KeyboardInterrupt, SystemExit)):
             for node in cluster.nodes:
-                say(f"--- {node.name}\n{node.log()[-1500:]}")
+                say(f"--- {node.name}\n{node.log()[-2000:]}")
         raise
     finally:
+        # Cleaning up is not interrupted.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if clients is not None:
             clients.close()
         if cluster is not None:
@@ -124,31 +146,46 @@ def run(arguments, folder):
         network.close()
 
 
-def main():
+def options():
     parser = argparse.ArgumentParser(prog="./dev chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default=os.path.join(ROOT, "build/release/bin"), help="where the programs are")
-    parser.add_argument("--seconds", type=float, default=60, help="how long faults are made")
-    parser.add_argument("--longest", type=float, default=6, help="seconds that a fault lasts at most")
-    parser.add_argument("--disk-mb", type=int, default=256, help="size of each broker's own file system; 0: no full disks")
-    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    parser.add_argument("--minutes", type=float, default=1, help="how long faults are made (default 1)")
+    parser.add_argument("--longest", type=float, default=6, help="seconds that a fault lasts at most (default 6)")
+    parser.add_argument("--disk-mb", type=int, default=512, help="size of each broker's own file system; 0: no full disks")
+    parser.add_argument("--only", default="", metavar="FAULT,...", help="only these faults (a part of the name will do)")
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"),
+                        help="draws the faults, their order and their length; when processes do what is up to them")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    arguments = options()
     why = machines.possible()
     if why:
-        say(f"chaos: {why}\n0 passed, 0 failed, 1 skipped")
+        say(f"skip  chaos: {why}\n0 passed, 0 failed, 1 skipped")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments.bin = os.path.abspath(arguments.bin)
-    folder = tempfile.mkdtemp(prefix="moldau-chaos-")
-    say(f"chaos: seed {arguments.seed}, {arguments.seconds:.0f} s of faults, in {folder}")
+    machines.sweep(FOLDERS + "*")
+    folder = FOLDERS + str(os.getpid())
+    os.makedirs(folder)
     try:
+        why = machines.disks_possible(folder) if arguments.disk_mb else "not asked for"
+        if why:
+            arguments.disk_mb = 0
+            say(f"chaos: no full disks: {why}")
+        say(f"chaos: seed {arguments.seed}, {arguments.minutes:g} min of faults, in {folder}")
         log, told = run(arguments, folder)
     except checker.Wrong as wrong:
         say(f"chaos: {wrong}\nagain with: ./dev chaos --seed {arguments.seed}\n0 passed, 1 failed")
         return 1
+    except KeyboardInterrupt:
+        say("chaos: interrupted; everything is ended and deleted")
+        return 130
     finally:
         if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+            machines.remove(folder)
     say(checker.report(log, told))
     say("1 passed, 0 failed")
     return 0
