@@ -1,8 +1,10 @@
 """The clients of a chaos run, with confluent-kafka's Python, each in its own process.
 
-usage: client.py create BOOTSTRAP TOPIC PARTITIONS REPLICAS   makes the topic
-       client.py write  BOOTSTRAP TOPIC PARTITIONS NAME       numbers records per partition until standard input ends;
-                                                              prints `acked PARTITION NAME NUMBER OFFSET MS` and `failed ...`
+usage: client.py create BOOTSTRAP TOPIC,... PARTITIONS REPLICAS   makes the topics
+       client.py write  BOOTSTRAP TOPIC PARTITIONS NAME [KEY=VALUE...]
+                                                              numbers records per partition until standard input ends;
+                                                              prints `acked PARTITION NAME NUMBER OFFSET MS` and `failed ...`;
+                                                              with acks=all, and else as librdkafka comes
        client.py follow BOOTSTRAP TOPIC PARTITIONS NAME       reads as a member of a group, committing, until standard
                                                               input ends; prints `record PARTITION OFFSET NAME NUMBER`
                                                               and `given PARTITION,...`
@@ -18,10 +20,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 GROUP = "chaos.followers"
 
 
-def create(bootstrap, topic, partitions, replicas):
+def create(bootstrap, topics, partitions, replicas):
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    for future in admin.create_topics([NewTopic(topic, partitions, int(replicas))], request_timeout=30).values():
-        future.result(40)
+    wanted = [NewTopic(topic, partitions, int(replicas)) for topic in topics.split(",")]
+    for future in admin.create_topics(wanted, request_timeout=60).values():
+        future.result(70)
 
 
 def until_told():
@@ -35,9 +38,8 @@ def tell(*words):
     print(*words, sep="\t")
 
 
-def write(bootstrap, topic, partitions, name):
-    # Settings as they come: what a user of librdkafka has. Only idempotence is asked for.
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "log_level": 0})
+def write(bootstrap, topic, partitions, name, *settings):
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "log_level": 0, **dict(each.split("=", 1) for each in settings)})
     over = until_told()
 
     def delivered(error, message):

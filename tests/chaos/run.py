@@ -50,13 +50,13 @@ class Clients:
         subprocess.run(self.command("create", str(replicas)), check=True, stdin=subprocess.DEVNULL, timeout=60)
 
     def start(self):
-        self.writers = [self.begin("write", f"w{i}") for i in range(WRITERS)]
+        self.writers = [self.begin("write", f"w{i}", "enable.idempotence=true") for i in range(WRITERS)]
         self.followers = [self.begin("follow", f"f{i}") for i in range(FOLLOWERS)]
 
-    def begin(self, what, name):
+    def begin(self, what, name, *settings):
         base = os.path.join(self.folder, name)
         with open(base, "w") as out, open(base + ".err", "w") as err:
-            return base, subprocess.Popen(self.command(what, name), stdin=subprocess.PIPE, stdout=out, stderr=err,
+            return base, subprocess.Popen(self.command(what, name, *settings), stdin=subprocess.PIPE, stdout=out, stderr=err,
                                           start_new_session=True, preexec_fn=die_with_us)
 
     def end(self, clients):
