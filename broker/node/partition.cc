@@ -178,7 +178,7 @@ ErrorCode Partition::check_reader_locked(const ReadRequest& request, ReadAnswer&
   }
   if (!leading_) return ErrorCode::kNotLeaderOrFollower;
   answer.log_start = log_->start_offset();
-  if (request.last_fetched_epoch) {
+  if (request.last_fetched_epoch && !MUTANT("node-finds-no-divergence")) {
     const auto end = log_->end_offset_for_epoch(*request.last_fetched_epoch);
     if (!end) return ErrorCode::kOffsetOutOfRange;
     if (end->leader_epoch < *request.last_fetched_epoch || end->start < request.from) {

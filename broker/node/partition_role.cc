@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/node/partition.h"
+#include "common/base/mutant.h"
 
 namespace broker {
 
@@ -25,7 +26,8 @@ void Partition::become(PartitionRole role, base::Instant now) {
 void Partition::become_locked(const PartitionRole& role, base::Instant now, Woken& woken) {
   if (role.set.leader_epoch < leader_epoch_) return;
   const bool is_new_epoch = role.set.leader_epoch > leader_epoch_;
-  const bool leads = role.leader == services_.self;
+  const bool leads = role.leader == services_.self ||
+                     (leading_.has_value() && MUTANT("node-leads-on-when-replaced"));
   if (!is_new_epoch && leads == leading_.has_value()) {
     leader_ = role.leader;
     if (!leading_) return;

@@ -49,6 +49,7 @@ void Leadership::adopt(const ReplicaSet& set) {
 }
 
 bool Leadership::has_enough_in_sync() const {
+  if (MUTANT("replica-needs-nobody-in-sync")) return true;
   const auto wanted =
       std::min(static_cast<std::size_t>(std::max(options_.min_in_sync, 1)), set_.replicas.size());
   return set_.isr.size() >= wanted;
@@ -70,7 +71,9 @@ Leadership::Taken Leadership::on_fetch(const Fetch& fetch, base::Instant now) {
   const auto live = live_->find(fetch.id);
   const base::BrokerEpoch known =
       std::max(follower.epoch, live == live_->end() ? base::BrokerEpoch(-1) : live->second);
-  if (fetch.epoch.value() >= 0 && fetch.epoch < known) return Taken::kStale;
+  if (fetch.epoch.value() >= 0 && fetch.epoch < known && !MUTANT("replica-counts-former-lives")) {
+    return Taken::kStale;
+  }
   CHECK(fetch.offset <= end_);
   now_ = std::max(now_, now);
   // Caught up now, or it was when it fetched last: it has taken everything there was then.
@@ -111,7 +114,7 @@ void Leadership::on_time(base::Instant now) {
 
 void Leadership::advance() {
   if (!has_enough_in_sync()) return;
-  base::Offset reached = own_;
+  base::Offset reached = MUTANT("replica-counts-unsynced-leader") ? end_ : own_;
   for (const auto& [id, follower] : followers_) {
     if (!counts(id, follower)) continue;
     if (!follower.offset) return;
@@ -149,6 +152,7 @@ bool Leadership::is_caught_up(const Progress& follower) const {
 // ---- the in-sync set
 
 bool Leadership::may_join(base::BrokerId id, const Progress& follower) const {
+  if (MUTANT("replica-joins-behind")) return follower.offset && is_live(id, follower.epoch);
   return follower.offset && *follower.offset >= high_watermark_ &&
          *follower.offset >= epoch_start_ && is_live(id, follower.epoch) && is_caught_up(follower);
 }

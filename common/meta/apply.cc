@@ -76,6 +76,8 @@ ApplyResult<void> Builder::apply_broker(const proto::BrokerRecord& record) {
   auto broker = std::make_shared<Broker>();
   broker->id = base::BrokerId(record.broker_id());
   broker->epoch = base::BrokerEpoch(record.epoch() > 0 ? record.epoch() : next_->offset_.value());
+  const BrokerPtr* before = next_->brokers_.find(broker->id);
+  if (before && MUTANT("broker-keeps-its-epoch")) broker->epoch = (*before)->epoch;
   broker->incarnation = from_proto(record.incarnation());
   for (const auto& each : record.listeners()) {
     broker->listeners.push_back(

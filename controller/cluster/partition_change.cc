@@ -161,7 +161,8 @@ void PartitionChange::elect(const Roster& roster, const TopicRules& rules) {
 }
 
 void PartitionChange::keep_elr(const TopicRules& rules) {
-  if (unclean_ || isr.size() >= rules.min_isr_of(replicas.size())) {
+  const bool enough = isr.size() >= rules.min_isr_of(replicas.size());
+  if (unclean_ || (enough && !MUTANT("elr-outlives-its-reason"))) {
     elr.clear();
     return;
   }

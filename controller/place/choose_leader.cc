@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/mutant.h"
+
 namespace controller::place {
 namespace {
 
@@ -31,7 +33,7 @@ std::optional<Chosen> choose_leader(const Ballot& ballot) {
   // The ISR is beyond reach. While it was smaller than min.insync.replicas nothing was acknowledged
   // that is not on the ELR too.
   if (auto id = first(ballot, ballot.elr)) return Chosen{*id, Ground::kEligible};
-  if (ballot.unclean) {
+  if (ballot.unclean || MUTANT("elects-unclean")) {
     if (auto id = first(ballot, ballot.replicas)) return Chosen{*id, Ground::kUnclean};
   }
   return std::nullopt;
