@@ -59,6 +59,8 @@ class ProduceOperation final : public PartitionListener,
   bool needs_verification(Item& item, const record::BatchView& batch);
   void verify();
   void on_verified(const std::vector<wire::ErrorCode>& errors);
+  bool has_broken_guard() const;
+  void renew_guards();
   void take_verdict(Item& item, wire::ErrorCode error);
   // After the appends: waits for what must be committed, or answers.
   void settle();

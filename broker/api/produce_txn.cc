@@ -1,6 +1,7 @@
 // The part of Produce that knows transactions (KIP-890): before the first batch of a transaction is
 // written to a partition, the coordinator is asked whether the partition is in the transaction (up
 // to version 11), or to add it (since version 12).
+#include <algorithm>
 #include <utility>
 
 #include "broker/api/produce.h"
@@ -78,11 +79,13 @@ void ProduceOperation::on_verified(const std::vector<ErrorCode>& errors) {
   const base::Instant now = reactor_.executor.now();
   if (!verify_until_) verify_until_ = now + kAskAgainFor;
   const bool is_implicit = reply_.version() >= kImplicitSince;
-  const bool is_early = !errors.empty() && errors.front() == ErrorCode::kConcurrentTransactions;
-  if (is_implicit && is_early && now < *verify_until_) {
+  const bool is_early =
+      is_implicit && !errors.empty() && errors.front() == ErrorCode::kConcurrentTransactions;
+  if ((is_early || has_broken_guard()) && now < *verify_until_) {
     self_ = shared_from_this();
     timeout_.on_fire([this] {
       const auto kept = std::move(self_);
+      renew_guards();
       verify();
     });
     reactor_.executor.timers().set(timeout_, now + kAskAgainAfter);
@@ -96,8 +99,26 @@ void ProduceOperation::on_verified(const std::vector<ErrorCode>& errors) {
   settle();
 }
 
+// A marker came while we asked. It may be that of the transaction before, which is no reason to
+// refuse the next one: asked again, the coordinator tells.
+bool ProduceOperation::has_broken_guard() const {
+  return std::ranges::any_of(items_, [](const Item& item) {
+    return item.unverified && !item.partition->is_verified(item.unverified->id, *item.append.guard);
+  });
+}
+
+void ProduceOperation::renew_guards() {
+  for (Item& item : items_) {
+    if (!item.unverified) continue;
+    item.append.guard = item.partition->renew_verification(item.unverified->id, *item.append.guard);
+  }
+}
+
 void ProduceOperation::take_verdict(Item& item, ErrorCode error) {
   const txn::Producer producer = *std::exchange(item.unverified, std::nullopt);
+  if (error == ErrorCode::kNone && !item.partition->is_verified(producer.id, *item.append.guard)) {
+    error = ErrorCode::kConcurrentTransactions;  // markers keep coming: the client may try again
+  }
   if (error != ErrorCode::kNone) {
     refuse(item, told(error, reply_.version()), "the transaction's coordinator refused the batch");
   } else {

@@ -17,6 +17,7 @@ namespace {
 constexpr std::int16_t kLoadInProgressSince = 2;
 constexpr std::int16_t kAbortableSince = 4;
 constexpr std::int16_t kImplicitSince = 5;
+constexpr int kBrokenGuardsMax = 5;
 
 struct Slot {
   std::size_t topic = 0;
@@ -28,6 +29,8 @@ struct Asked {
   wire::TxnOffsetCommitResponse response;
   std::vector<Slot> slots;  // of what the coordinator is asked for, in its order
   group::CommitOffsets commit;
+  txn::AddPartitions ask;
+  int broken_guards = 0;
   GroupCaller caller;
   Node& node;
 
@@ -93,6 +96,30 @@ void commit(std::shared_ptr<Asked> asked, std::shared_ptr<Partition> partition) 
              });
 }
 
+// A marker that comes meanwhile may be that of the transaction before: asked again, the coordinator
+// tells.
+void verify(Reactor& reactor, std::shared_ptr<Asked> asked, std::shared_ptr<Partition> partition) {
+  TxnCoordinators& transactions = *asked->node.transactions;
+  txn::AddPartitions ask = asked->ask;
+  transactions.verify(reactor, std::move(ask),
+                      [&reactor, asked, partition](const std::vector<ErrorCode>& errors) mutable {
+                        const auto producer = asked->commit.producer->id;
+                        std::optional<TxnGuard>& guard = asked->commit.guard;
+                        ErrorCode error = errors.at(0);
+                        if (error == ErrorCode::kNone) {
+                          if (partition->is_verified(producer, *guard))
+                            return commit(asked, partition);
+                          if (++asked->broken_guards < kBrokenGuardsMax) {
+                            guard = partition->renew_verification(producer, *guard);
+                            return verify(reactor, asked, partition);
+                          }
+                          error = ErrorCode::kCoordinatorLoadInProgress;  // the client tries again
+                        }
+                        partition->end_verification(producer, *guard);
+                        asked->finish(error);
+                      });
+}
+
 }  // namespace
 
 void txn_offset_commit(Context& context, const wire::TxnOffsetCommitRequest& request,
@@ -101,6 +128,7 @@ void txn_offset_commit(Context& context, const wire::TxnOffsetCommitRequest& req
                                              .response = {},
                                              .slots = {},
                                              .commit = {},
+                                             .ask = {},
                                              .caller = group_caller(context),
                                              .node = context.node});
   sort_out(*context.node.image(), request, *asked);
@@ -118,18 +146,13 @@ void txn_offset_commit(Context& context, const wire::TxnOffsetCommitRequest& req
   const auto producer = *asked->commit.producer;
   asked->commit.guard = partition->begin_verification(producer.id, producer.epoch);
   if (!asked->commit.guard) return commit(std::move(asked), partition);
-  context.node.transactions->verify(
-      context.reactor,
-      {.id = request.transactional_id,
-       .producer = {producer.id, producer.epoch},
-       .partitions = {{partition->topic(), partition->index()}},
-       .verify_only = context.version < kImplicitSince,
-       .client_version = static_cast<std::int16_t>(context.version < kImplicitSince ? 0 : 2)},
-      [asked, partition](const std::vector<ErrorCode>& errors) mutable {
-        if (errors.at(0) == ErrorCode::kNone) return commit(std::move(asked), partition);
-        partition->end_verification(asked->commit.producer->id, *asked->commit.guard);
-        asked->finish(errors.at(0));
-      });
+  asked->ask = {
+      .id = request.transactional_id,
+      .producer = {producer.id, producer.epoch},
+      .partitions = {{partition->topic(), partition->index()}},
+      .verify_only = context.version < kImplicitSince,
+      .client_version = static_cast<std::int16_t>(context.version < kImplicitSince ? 0 : 2)};
+  verify(context.reactor, std::move(asked), partition);
 }
 
 }  // namespace broker::api

@@ -32,6 +32,12 @@ void Partition::end_verification(base::ProducerId producer_id, TxnGuard guard) {
   guards_.give_back(producer_id, guard);
 }
 
+TxnGuard Partition::renew_verification(base::ProducerId producer_id, TxnGuard guard) {
+  std::lock_guard lock(mutex_);
+  guards_.give_back(producer_id, guard);
+  return guards_.take(producer_id);
+}
+
 bool Partition::is_verified(base::ProducerId producer_id, TxnGuard guard) {
   std::lock_guard lock(mutex_);
   return guards_.is_whole(producer_id, guard);
