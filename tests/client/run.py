@@ -14,6 +14,7 @@ from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 import badinput  # noqa: E402
 import clients  # noqa: E402
+import ecosystem  # noqa: E402
 import storage  # noqa: E402
 import tools  # noqa: E402
 import transactions  # noqa: E402
@@ -41,6 +42,10 @@ class Context:
             return self.new_kafka(settings)
         return nodes.Moldau(self.new_folder(), self.binary, settings, data)
 
+    def new_cluster(self, settings=None):
+        """Three brokers, not started: of Moldau only."""
+        return nodes.MoldauCluster(self.new_folder(), self.binary, settings)
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -59,9 +64,10 @@ def main():
         print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {folder}", flush=True)
         clients.run_clients(suite, node, arguments.install)
         tools.run_tools(suite, node, arguments.install, folder)
-        transactions.run_transactions(suite, node, arguments.install, folder)
         node.stop()
         tools.run_dump_log(suite, node, arguments.install, folder)
+        transactions.run_transactions(suite, context)
+        ecosystem.run_ecosystem(suite, context)
         badinput.run_bad_input(suite, context)
         storage.run_storage(suite, context)
     finally:

@@ -62,8 +62,15 @@ func eventually(read func() string, want string) {
 }
 
 func main() {
+	if len(os.Args) == 5 && os.Args[2] == "transactions" {
+		run := map[string]func(bootstrap, prefix string){"franz": franzTransactions, "sarama": saramaTransactions}[os.Args[1]]
+		check(run != nil, "no such program")
+		run(os.Args[3], os.Args[4])
+		return
+	}
 	if len(os.Args) != 7 {
-		fmt.Fprintln(os.Stderr, "usage: client franz|sarama first|rest BOOTSTRAP TOPIC GROUP COUNT")
+		fmt.Fprintln(os.Stderr, "usage: client franz|sarama first|rest BOOTSTRAP TOPIC GROUP COUNT\n"+
+			"       client franz|sarama transactions BOOTSTRAP PREFIX")
 		os.Exit(2)
 	}
 	count, err := strconv.Atoi(os.Args[6])

@@ -130,20 +130,39 @@ def kafka_lib(install):
     for tool, package in (("javac", "default-jdk-headless"), ("mvn", "maven")):
         if not shutil.which(tool):
             raise Missing(f"{tool} is not installed (package {package})")
+    return fetched("pom")
+
+
+def ecosystem_lib(install):
+    """The folder with the jars of Kafka Streams, Connect and MirrorMaker 2."""
+    kafka_lib(install)
+    return fetched("ecosystem")
+
+
+def fetched(pom):
     with once(os.path.join(CACHE, "kafka-fetch")):
-        return call("bash", os.path.join(HERE, "kafka/fetch.sh"), env={**os.environ, "MOLDAU_TESTS_CACHE": CACHE}
+        return call("bash", os.path.join(HERE, "kafka/fetch.sh"), pom, env={**os.environ, "MOLDAU_TESTS_CACHE": CACHE}
                     ).strip().splitlines()[-1]
 
 
-def java(install):
-    """The class path of the Java client program."""
-    lib = kafka_lib(install)
-    sources = sorted(glob.glob(os.path.join(HERE, "java/*.java")))
-    folder = os.path.join(CACHE, "java-" + digest(*sources))
+def compiled(lib, name):
+    """The class path of the programs of that folder of sources."""
+    sources = sorted(glob.glob(os.path.join(HERE, name, "*.java")))
+    folder = os.path.join(CACHE, f"{name}-{digest(*sources)}")
     with once(folder) as fill:
         if fill:
             call("javac", "-nowarn", "-cp", os.path.join(lib, "*"), "-d", folder, *sources)
     return os.path.join(lib, "*") + os.pathsep + folder
+
+
+def java(install):
+    """The class path of the Java client programs."""
+    return compiled(kafka_lib(install), "java")
+
+
+def streams(install):
+    """The class path of the Kafka Streams programs."""
+    return compiled(ecosystem_lib(install), "streams")
 
 
 def c(install):

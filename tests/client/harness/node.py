@@ -3,6 +3,7 @@ directory and a fixed port on 127.0.0.1, started, ended, killed and started agai
 
 import base64
 import os
+import random
 import shutil
 import signal
 import socket
@@ -142,6 +143,30 @@ class Moldau(Node):
 
     def is_ready(self):
         return f"listening on 127.0.0.1:{self.port}" in self.log()
+
+
+class MoldauCluster(Moldau):
+    """Three brokers and three controllers, a process each, under one `moldau dev`."""
+
+    name = "moldau cluster"
+    ready_within = 60
+
+    def __init__(self, folder, binary, settings=None):
+        super().__init__(folder, binary, settings)
+        # The ports beside the first are the other brokers': none of them may be one that the system gives away.
+        self.port, self.http_port = (random.randrange(start, start + 480, 20) for start in (21000, 21500))
+        self.bootstrap = f"127.0.0.1:{self.port}"
+
+    def command(self):
+        return [*super().command(), "--brokers", "3", "--controllers", "3"]
+
+    def is_ready(self):
+        return f"moldau is listening on {self.bootstrap} " in self.log()
+
+    def dev(self, what, number):
+        """`moldau dev kill|restart|pause|resume broker NUMBER`"""
+        subprocess.run([self.binary, "dev", what, "broker", str(number), "--data-dir", self.data], check=True, timeout=60,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 class Kafka(Node):

@@ -147,8 +147,8 @@ def gzip_zeros(size):
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS = 0, 1, 2, 3, 18, 19
 
 
-def create_topic(connection, name, partitions=1, configs=None):
-    wanted = string(name) + struct.pack(">ih", partitions, 1) + array([]) + array(
+def create_topic(connection, name, partitions=1, configs=None, replicas=1):
+    wanted = string(name) + struct.pack(">ih", partitions, replicas) + array([]) + array(
         [string(k) + string(v) for k, v in (configs or {}).items()])
     answer = connection.ask(CREATE_TOPICS, 2, array([wanted]) + struct.pack(">ib", 20000, 0))
     at = 8 + 2 + struct.unpack_from(">h", answer, 8)[0]

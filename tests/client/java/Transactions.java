@@ -1,17 +1,17 @@
 // Apache Kafka's Java producer with transactions: commit, abort, fence, offsets, and what a consumer with
-// either isolation sees. usage: Transactions BOOTSTRAP PREFIX
+// either isolation sees. usage: Transactions BOOTSTRAP PREFIX         all steps
+//                               Transactions BOOTSTRAP PREFIX leave   begins a transaction, and is gone
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
@@ -39,7 +39,11 @@ public class Transactions {
   }
 
   static KafkaProducer<String, String> producer(String id) {
-    var made = new KafkaProducer<String, String>(properties("transactional.id", id, "transaction.timeout.ms", "60000"));
+    return producer(id, "60000");
+  }
+
+  static KafkaProducer<String, String> producer(String id, String timeoutMs) {
+    var made = new KafkaProducer<String, String>(properties("transactional.id", id, "transaction.timeout.ms", timeoutMs));
     made.initTransactions();
     return made;
   }
@@ -60,13 +64,25 @@ public class Transactions {
     return seen;
   }
 
+  // Soon: a commit is answered before its markers are written.
+  static void expect(List<String> want, String when) throws Exception {
+    long began = System.nanoTime();
+    for (List<String> seen = read("read_committed"); !seen.equals(want); seen = read("read_committed")) {
+      check(System.nanoTime() - began < 20e9, when + ": " + seen);
+      Thread.sleep(50);
+    }
+  }
+
   public static void main(String[] args) throws Exception {
     bootstrap = args[0];
     output = args[1] + ".out";
     input = args[1] + ".in";
     String id = args[1] + ".one";
-    try (Admin admin = Admin.create(properties())) {
-      admin.createTopics(List.of(new NewTopic(output, 1, (short) 1), new NewTopic(input, 1, (short) 1))).all().get();
+    if (args.length > 2) {
+      var left = producer(args[1] + ".left");
+      left.beginTransaction();
+      left.send(new ProducerRecord<>(output, 0, null, "left open")).get();
+      Runtime.getRuntime().halt(0);
     }
     List<String> want = new ArrayList<>();
     var one = producer(id);
@@ -82,7 +98,7 @@ public class Transactions {
       }
     }
     done("commit and abort");
-    check(read("read_committed").equals(want), "read_committed: " + read("read_committed"));
+    expect(want, "read_committed");
     check(read("read_uncommitted").size() == 60, "read_uncommitted");
     done("read_committed");
 
@@ -100,7 +116,7 @@ public class Transactions {
     two.send(new ProducerRecord<>(output, 0, null, "owner"));
     two.commitTransaction();
     want.add("owner");
-    check(read("read_committed").equals(want), "after the fence");
+    expect(want, "after the fence");
     done("fence");
 
     String group = args[1] + ".group";
@@ -120,8 +136,29 @@ public class Transactions {
         check(committed != null && committed.offset() == i / 2 * 2 + 1, "committed " + committed + " after " + i);
       }
     }
-    check(read("read_committed").equals(want), "with offsets");
+    expect(want, "with offsets");
     two.close();
     done("offsets");
+    timeout(args[1] + ".slow", want);
+  }
+
+  // Who is too slow is aborted: readers go on without it, and its commit fails.
+  static void timeout(String id, List<String> want) throws Exception {
+    var slow = producer(id, "1000");
+    slow.beginTransaction();
+    slow.send(new ProducerRecord<>(output, 0, null, "slow")).get();
+    try (var plain = new KafkaProducer<String, String>(properties())) {
+      plain.send(new ProducerRecord<>(output, 0, null, "plain")).get();
+    }
+    check(read("read_committed").equals(want), "what is behind an open transaction is seen");
+    want.add("plain");
+    expect(want, "after the timeout");
+    try {
+      slow.commitTransaction();
+      check(false, "a transaction that timed out was committed");
+    } catch (KafkaException expected) {
+      slow.close(Duration.ZERO);
+    }
+    done("timeout");
   }
 }

@@ -28,7 +28,17 @@ export function main (programs) {
     console.error('usage: client first|rest BOOTSTRAP TOPIC GROUP COUNT')
     process.exit(2)
   }
-  programs[phase]({ bootstrap, topic, group, count: Number(count) }).then(
+  run(programs[phase]({ bootstrap, topic, group, count: Number(count) }))
+}
+
+// Runs the program of transactions.py: its steps are the same in every language.
+export function transactions (program) {
+  const [bootstrap, prefix] = process.argv.slice(2)
+  run(program(bootstrap, prefix))
+}
+
+function run (program) {
+  program.then(
     () => process.exit(0),
     error => {
       say('error', error?.stack ?? error)

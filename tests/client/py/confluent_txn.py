@@ -4,7 +4,6 @@ a consumer with either isolation sees. usage: confluent_txn.py BOOTSTRAP PREFIX"
 import sys
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from common import check, done
 
@@ -37,9 +36,6 @@ def read(topic, isolation, count, group=None):
 
 
 def main():
-    admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
-    for future in admin.create_topics([NewTopic(INPUT, 1, 1), NewTopic(OUTPUT, 1, 1)]).values():
-        future.result()
     one = producer(PREFIX + ".one")
     for i, commits in enumerate([True, False, True, True, False]):
         one.begin_transaction()
