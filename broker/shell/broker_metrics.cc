@@ -9,6 +9,7 @@
 #include "broker/node/coordinator.h"
 #include "broker/node/stats.h"
 #include "broker/node/txn_coordinator.h"
+#include "broker/shell/group_metrics.h"
 
 namespace broker::shell {
 namespace {
@@ -240,6 +241,7 @@ void add_replication(host::Metrics& metrics, Broker& broker) {
 
 void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
   add_groups(metrics, broker);
+  add_group_metrics(metrics, broker);
   add_transactions(metrics, broker);
   for (const auto& reactor : broker.node().reactors) add_reactor(metrics, *reactor->stats);
   metrics.gauge("moldau_client_connections", "Client connections that are open.", {}, [&broker] {
