@@ -21,6 +21,7 @@ void add_commands(CLI::App& root, Context& context) {
   add_produce_command(root, context);
   add_consume_command(root, context);
   add_group_commands(root, context);
+  add_txn_commands(root, context);
   add_config_commands(root, context);
   add_cluster_commands(root, context);
   add_broker_commands(root, context);

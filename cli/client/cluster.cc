@@ -64,7 +64,8 @@ Try<Connection*> Cluster::connect(const Target& target, Deadline deadline, int l
     case Target::Kind::kController:
       return controller(deadline, lane);
     case Target::Kind::kCoordinator:
-      return coordinator(target.group, deadline, lane);
+    case Target::Kind::kTransaction:
+      return coordinator(target, deadline, lane);
   }
   return std::unexpected(Trouble{"no such target", {}, false});
 }
@@ -138,29 +139,35 @@ Try<Connection*> Cluster::controller(Deadline deadline, int lane) {
   return broker(*controller_, deadline, lane);
 }
 
-Try<Connection*> Cluster::coordinator(const std::string& group, Deadline deadline, int lane) {
-  auto known = coordinators_.find(group);
+Try<Connection*> Cluster::coordinator(const Target& target, Deadline deadline, int lane) {
+  const std::pair key{target.kind, target.name};
+  auto known = coordinators_.find(key);
   if (known == coordinators_.end()) {
-    auto found = find_coordinator(group, deadline);
+    auto found = find_coordinator(target, deadline);
     if (!found) return std::unexpected(found.error());
-    known = coordinators_.emplace(group, *found).first;
+    known = coordinators_.emplace(key, *found).first;
   }
   auto connection = broker(known->second, deadline, lane);
-  if (!connection) coordinators_.erase(group);
+  if (!connection) coordinators_.erase(key);
   return connection;
 }
 
-Try<std::int32_t> Cluster::find_coordinator(const std::string& group, Deadline deadline) {
+Try<std::int32_t> Cluster::find_coordinator(const Target& target, Deadline deadline) {
+  const bool is_group = target.kind == Target::Kind::kCoordinator;
+  const std::string subject = (is_group ? "group " : "transactional id ") + target.name;
   auto connection = any(deadline);
   if (!connection) return std::unexpected(connection.error());
   wire::FindCoordinatorRequest request;
-  request.key = group;
-  request.coordinator_keys = {group};
-  auto reply = exchange<wire::FindCoordinatorResponse>(**connection, request, deadline);
+  request.key = target.name;
+  request.key_type = is_group ? 0 : 1;
+  request.coordinator_keys = {target.name};
+  Versions versions;
+  if (!is_group) versions.min = 1;
+  auto reply = exchange<wire::FindCoordinatorResponse>(**connection, request, deadline, versions);
   if (!reply) return std::unexpected(reply.error());
   wire::FindCoordinatorResponse& body = reply->body;
   if (reply->version < 4) {
-    body.coordinators = {{.key = group,
+    body.coordinators = {{.key = target.name,
                           .node_id = body.node_id,
                           .host = body.host,
                           .port = body.port,
@@ -168,11 +175,11 @@ Try<std::int32_t> Cluster::find_coordinator(const std::string& group, Deadline d
                           .error_message = body.error_message}};
   }
   if (body.coordinators.empty()) {
-    return std::unexpected(Trouble{fmt::format("group {}: no coordinator named", group), {}, true});
+    return std::unexpected(Trouble{subject + ": no coordinator named", {}, true});
   }
   const auto& found = body.coordinators.front();
   if (found.error_code != wire::ErrorCode::kNone) {
-    return std::unexpected(refusal("group " + group, found.error_code, found.error_message));
+    return std::unexpected(refusal(subject, found.error_code, found.error_message));
   }
   brokers_[found.node_id] = {found.host, static_cast<std::uint16_t>(found.port)};
   return found.node_id;
@@ -254,9 +261,8 @@ TopicInfo Cluster::topic(const std::string& name, bool create_missing) {
 void Cluster::forget_after(const Target& target, const Trouble& trouble) {
   using enum wire::ErrorCode;
   if (trouble.code == kNotController) controller_.reset();
-  if (target.kind == Target::Kind::kCoordinator &&
-      (trouble.code == kNotCoordinator || trouble.code == kCoordinatorNotAvailable)) {
-    coordinators_.erase(target.group);
+  if (trouble.code == kNotCoordinator || trouble.code == kCoordinatorNotAvailable) {
+    coordinators_.erase({target.kind, target.name});
   }
 }
 

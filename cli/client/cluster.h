@@ -26,10 +26,10 @@ struct Interrupted {};
 
 // Whom a request is for.
 struct Target {
-  enum class Kind { kAny, kBroker, kController, kCoordinator };
+  enum class Kind { kAny, kBroker, kController, kCoordinator, kTransaction };
   Kind kind = Kind::kAny;
   std::int32_t broker = -1;
-  std::string group;
+  std::string name;  // of the group, or the transactional id
 
   static Target any() { return {}; }
   static Target broker_id(std::int32_t id) { return {Kind::kBroker, id, {}}; }
@@ -37,6 +37,8 @@ struct Target {
   static Target coordinator(std::string group) {
     return {Kind::kCoordinator, -1, std::move(group)};
   }
+  // The coordinator of a transactional id.
+  static Target transaction(std::string id) { return {Kind::kTransaction, -1, std::move(id)}; }
 };
 
 struct PartitionInfo {
@@ -114,7 +116,7 @@ class Cluster {
 
   // The group's coordinator, once a request went there.
   std::optional<std::int32_t> known_coordinator(const std::string& group) const {
-    auto found = coordinators_.find(group);
+    auto found = coordinators_.find({Target::Kind::kCoordinator, group});
     return found == coordinators_.end() ? std::nullopt : std::optional(found->second);
   }
 
@@ -139,8 +141,8 @@ class Cluster {
   Try<Connection*> any(Deadline deadline);
   Try<Connection*> broker(std::int32_t id, Deadline deadline, int lane);
   Try<Connection*> controller(Deadline deadline, int lane);
-  Try<Connection*> coordinator(const std::string& group, Deadline deadline, int lane);
-  Try<std::int32_t> find_coordinator(const std::string& group, Deadline deadline);
+  Try<Connection*> coordinator(const Target& target, Deadline deadline, int lane);
+  Try<std::int32_t> find_coordinator(const Target& target, Deadline deadline);
   Try<Address> address_of(std::int32_t id, Deadline deadline);
 
   Options options_;
@@ -150,7 +152,7 @@ class Cluster {
   std::map<std::pair<int, std::int32_t>, std::unique_ptr<Connection>> connections_;
   std::map<std::int32_t, Address> brokers_;
   std::optional<std::int32_t> controller_;
-  std::map<std::string, std::int32_t> coordinators_;
+  std::map<std::pair<Target::Kind, std::string>, std::int32_t> coordinators_;
 };
 
 }  // namespace cli

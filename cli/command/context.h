@@ -89,6 +89,7 @@ void add_partition_commands(CLI::App& root, Context& context);
 void add_balance_commands(CLI::App& root, Context& context);
 void add_quorum_commands(CLI::App& root, Context& context);
 void add_group_commands(CLI::App& root, Context& context);
+void add_txn_commands(CLI::App& root, Context& context);
 void add_log_commands(CLI::App& root, Context& context);
 void add_version_command(CLI::App& root, Context& context);
 void add_completion_command(CLI::App& root, Context& context);

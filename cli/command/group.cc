@@ -1,10 +1,11 @@
-// moldau group list | delete (describe: group_describe.cc).
+// moldau group list | delete (describe: group_describe.cc; seek: group_seek.cc).
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "cli/command/context.h"
 #include "cli/command/group_describe.h"
+#include "cli/command/group_seek.h"
 #include "cli/command/leaf.h"
 #include "cli/command/refusals.h"
 #include "cli/text/table.h"
@@ -121,7 +122,7 @@ std::vector<std::string> group_names(Context& context) {
 }
 
 void add_group_commands(CLI::App& root, Context& context) {
-  CLI::App* group = root.add_subcommand("group", "List, describe and delete consumer groups");
+  CLI::App* group = root.add_subcommand("group", "List, describe, move and delete consumer groups");
   group->require_subcommand(1);
 
   auto list = std::make_shared<ListOptions>();
@@ -133,6 +134,16 @@ void add_group_commands(CLI::App& root, Context& context) {
                      describe_groups);
   command->add_option("GROUP", describe->names, "Names of the groups")->required();
   command->add_flag("-m,--members", describe->members, "Show the members instead of the offsets");
+
+  auto seek = std::make_shared<SeekGroupOptions>();
+  command = add_leaf(*group, context, "seek", "Move what a group without members reads next", seek,
+                     seek_group);
+  command->add_option("GROUP", seek->group, "Name of the group")->required();
+  command->add_option("--to", seek->to, "beginning, end, N, -N or s@TIME")
+      ->type_name("WHERE")
+      ->required();
+  add_repeatable(*command, "--topic", seek->topics, "Only this topic, or TOPIC:PARTITION", "TOPIC");
+  command->add_flag("--execute", seek->execute, "Do it; else only show it");
 
   auto remove = std::make_shared<DeleteOptions>();
   command = add_leaf(*group, context, "delete", "Delete groups without members, with their offsets",

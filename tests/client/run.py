@@ -14,6 +14,7 @@ from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 import badinput  # noqa: E402
 import clients  # noqa: E402
+import commands  # noqa: E402
 import ecosystem  # noqa: E402
 import storage  # noqa: E402
 import tools  # noqa: E402
@@ -68,6 +69,7 @@ def main():
         tools.run_dump_log(suite, node, arguments.install, folder)
         transactions.run_transactions(suite, context)
         ecosystem.run_ecosystem(suite, context)
+        commands.run_commands(suite, context)
         badinput.run_bad_input(suite, context)
         storage.run_storage(suite, context)
     finally:

@@ -1,13 +1,15 @@
 """confluent-kafka as a transactional producer: commit, abort, fence, offsets within a transaction, and what
-a consumer with either isolation sees. usage: confluent_txn.py BOOTSTRAP PREFIX"""
+a consumer with either isolation sees. usage: confluent_txn.py BOOTSTRAP PREFIX [leave]
+`leave` only begins a transaction, and is gone."""
 
+import os
 import sys
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from common import check, done
 
-BOOTSTRAP, PREFIX = sys.argv[1:3]
+BOOTSTRAP, PREFIX, *LEAVE = sys.argv[1:]
 INPUT, OUTPUT, GROUP = PREFIX + ".in", PREFIX + ".out", PREFIX + ".group"
 
 
@@ -33,6 +35,14 @@ def read(topic, isolation, count, group=None):
     consumer.close()
     check(len(seen) >= count, f"{isolation}: {seen}")
     return seen
+
+
+def leave_open():
+    left = producer(PREFIX + ".left")
+    left.begin_transaction()
+    left.produce(OUTPUT, "left open", partition=0)
+    left.flush(30)
+    os._exit(0)  # as if killed
 
 
 def main():
@@ -95,4 +105,4 @@ def main():
     done("offsets")
 
 
-main()
+leave_open() if LEAVE else main()
