@@ -20,7 +20,7 @@ transactions(async (bootstrap, prefix) => {
   let readers = 0
   // What a reader sees from the start, until it has seen the last of `want`.
   const seen = async (readUncommitted, want) => {
-    const consumer = kafka.consumer({ groupId: `${prefix}.reader-${readers++}`, readUncommitted })
+    const consumer = kafka.consumer({ groupId: `${prefix}.reader-${readers++}`, readUncommitted, maxWaitTimeInMs: 200 })
     await consumer.connect()
     await consumer.subscribe({ topics: [out], fromBeginning: true })
     const values = []
