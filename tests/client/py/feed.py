@@ -1,35 +1,50 @@
 """Feeds and reads topics for the tests of programs that stand on Kafka.
-usage: feed.py BOOTSTRAP people PREFIX PEOPLE
-       feed.py BOOTSTRAP orders PREFIX PEOPLE COUNT SECONDS   COUNT orders, spread over so much time
+usage: feed.py BOOTSTRAP people PREFIX PEOPLE START_MS          timestamps begin there
+       feed.py BOOTSTRAP orders PREFIX PEOPLE START_MS COUNT SECONDS   COUNT orders, spread over so much time
        feed.py BOOTSTRAP read TOPIC                           `key<TAB>value` lines: all that is committed
        feed.py BOOTSTRAP commit TOPIC GROUP                   the group commits the ends of the partitions
-       feed.py BOOTSTRAP committed TOPIC GROUP                `partition<TAB>offset` lines"""
+       feed.py BOOTSTRAP passed TOPIC GROUP                   `partition<TAB>count` lines: records before its offsets"""
 
 import sys
 import time
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from common import check
 
 PARTITIONS = 3
-EPOCH_MS = 1_700_000_000_000
 
 
-def people(bootstrap, prefix, count):
-    producer = Producer({"bootstrap.servers": bootstrap})
+def wait_for(producer, topic):
+    """Apache Kafka answers a creation before its broker has the topic."""
+    for _ in range(100):
+        partitions = producer.list_topics(topic, 20).topics[topic].partitions.values()
+        if len(partitions) == PARTITIONS and all(each.leader > 0 for each in partitions):
+            return
+        time.sleep(0.1)
+    check(False, f"{topic} does not come")
+
+
+def delivered(error, _):
+    check(error is None, f"a record was not delivered: {error}")
+
+
+def people(bootstrap, prefix, count, start_ms):
+    producer = Producer({"bootstrap.servers": bootstrap, "on_delivery": delivered})
+    wait_for(producer, prefix + ".people")
     for i in range(int(count)):
-        producer.produce(prefix + ".people", f"town-{i % 7}", f"person-{i}", partition=i % PARTITIONS, timestamp=EPOCH_MS)
+        producer.produce(prefix + ".people", f"town-{i % 7}", f"person-{i}", partition=i % PARTITIONS, timestamp=int(start_ms))
     check(producer.flush(30) == 0, "feeding")
 
 
-def orders(bootstrap, prefix, people, count, seconds):
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5})
+def orders(bootstrap, prefix, people, start_ms, count, seconds):
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "on_delivery": delivered})
+    wait_for(producer, prefix + ".orders")
     began = time.monotonic()
     for i in range(int(count)):
         who = i % int(people)
         producer.produce(prefix + ".orders", f"order-{i}", f"person-{who}", partition=who % PARTITIONS,
-                         timestamp=EPOCH_MS + 37 * (i + 1))
+                         timestamp=int(start_ms) + 37 * (i + 1))
         due = began + float(seconds) * i / int(count) - time.monotonic()
         if due > 0:
             producer.poll(due)
@@ -37,6 +52,12 @@ def orders(bootstrap, prefix, people, count, seconds):
 
 
 def read(bootstrap, topic):
+    for message in messages(bootstrap, topic):
+        print((message.key() or b"").decode(), message.value().decode(), sep="\t")
+
+
+def messages(bootstrap, topic):
+    """All that is committed."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader-of-" + topic, "enable.partition.eof": True,
                          "isolation.level": "read_committed", "enable.auto.commit": False})
     known = consumer.list_topics(topic, 20).topics[topic].partitions
@@ -47,9 +68,10 @@ def read(bootstrap, topic):
         message = consumer.poll(20)
         check(message is not None, "nothing for 20 s")
         if message.error():
-            ended.add(message.partition())
+            if message.error().code() == KafkaError._PARTITION_EOF:
+                ended.add(message.partition())
         else:
-            print((message.key() or b"").decode(), message.value().decode(), sep="\t")
+            yield message
     consumer.close()
 
 
@@ -66,12 +88,17 @@ def commit(bootstrap, topic, group):
     consumer.close()
 
 
-def committed(bootstrap, topic, group):
+def passed(bootstrap, topic, group):
+    """Offsets may differ between two logs with the same records: what counts is which records are behind the group."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
-    for each in consumer.committed([TopicPartition(topic, i) for i in range(PARTITIONS)], 20):
-        print(each.partition, each.offset, sep="\t")
+    committed = consumer.committed([TopicPartition(topic, i) for i in range(PARTITIONS)], 20)
     consumer.close()
+    offsets = [[] for _ in range(PARTITIONS)]
+    for message in messages(bootstrap, topic):
+        offsets[message.partition()].append(message.offset())
+    for each in committed:
+        print(each.partition, sum(offset < each.offset for offset in offsets[each.partition]), sep="\t")
 
 
 {"people": people, "orders": orders, "read": read, "commit": commit,
- "committed": committed}[sys.argv[2]](sys.argv[1], *sys.argv[3:])
+ "passed": passed}[sys.argv[2]](sys.argv[1], *sys.argv[3:])
