@@ -43,6 +43,13 @@ struct Spoil {
   }
   void operator()(GroupDeleted& response) const { response = {.error = error()}; }
   void operator()(OffsetsDeleted& response) const { response = {.error = error()}; }
+  void operator()(wire::ConsumerGroupHeartbeatResponse& response) const {
+    response = {.error_code = error()};
+  }
+  void operator()(DescribedConsumerGroup& response) const {
+    std::string group_id = std::move(response.group.group_id);
+    response.group = {.error_code = error(), .group_id = std::move(group_id)};
+  }
   void operator()(TransactionEnded& response) const { response = {.error = append_error}; }
 };
 

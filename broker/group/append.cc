@@ -18,7 +18,7 @@ AppendNumber GroupCoordinator::append(std::vector<Record> records, Turn& turn) {
 }
 
 // Cut into several appends: a part of them is as good a state as all.
-void GroupCoordinator::append_tombstones(Group& group, std::vector<Record> records, Turn& turn) {
+void GroupCoordinator::append_in_parts(Group& group, std::vector<Record> records, Turn& turn) {
   std::vector<Record> part;
   std::size_t bytes = kBatchHeaderBytes;
   for (Record& record : records) {
@@ -74,12 +74,14 @@ void GroupCoordinator::replay(base::BytesView key, std::optional<base::BytesView
     }
   } else if (auto* saved = std::get_if<GroupRecord>(&record)) {
     replay_group(saved->group_id, std::move(saved->value));
+  } else if (auto* consumer = std::get_if<ConsumerRecord>(&record)) {
+    replay_consumer(*consumer);
   }
 }
 
 void GroupCoordinator::replay_group(const std::string& group_id, std::optional<Group> saved) {
   Group* group = find_group(group_id);
-  if (!saved && group == nullptr) return;
+  if (!saved && (group == nullptr || group->consumer)) return;
   // Offsets have records of their own: they stay, whatever becomes of the members.
   if (!saved && group->offset_count == 0 && group->unstable.empty()) {
     groups_.erase(group_id);

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
+#include "broker/group/consumer_assignor.h"
 #include "common/base/time.h"
 
 namespace broker::group {
@@ -18,6 +20,16 @@ struct Config {
   base::Duration offsets_retention = std::chrono::hours(24 * 7);  // offsets.retention.minutes
   base::Duration offsets_retention_check =
       std::chrono::minutes(10);  // offsets.retention.check.interval.ms
+  // Groups of the consumer protocol.
+  base::Duration consumer_session_timeout =
+      std::chrono::seconds(45);  // group.consumer.session.timeout.ms
+  base::Duration consumer_heartbeat_interval =
+      std::chrono::seconds(5);                           // group.consumer.heartbeat.interval.ms
+  std::int32_t consumer_group_size_max = 2'147'483'647;  // group.consumer.max.size
+  // group.consumer.assignors, never empty: the first is for groups whose members name none.
+  std::vector<Assignor> consumer_assignors = {Assignor::kUniform, Assignor::kRange};
+  // A change of the cluster's topics is looked at by one expression no sooner after the last.
+  base::Duration expression_refresh_min = std::chrono::seconds(10);
   // max.message.bytes of __consumer_offsets: no batch of ours may be larger.
   std::size_t batch_bytes_max = 1'048'588;
   // A member that waits in its first JoinGroup cannot send heartbeats, and its broken connection

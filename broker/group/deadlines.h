@@ -14,16 +14,18 @@
 namespace broker::group {
 
 enum class DeadlineKind {
-  kSession,      // a member's, or of a pending member id
-  kJoin,         // the end of a rebalance's join phase
-  kSync,         // members that have not sent SyncGroup in time
-  kOffsetsCheck  // the next look for expired offsets
+  kSession,          // a member's, or of a pending member id
+  kJoin,             // the end of a rebalance's join phase
+  kSync,             // members that have not sent SyncGroup in time
+  kOffsetsCheck,     // the next look for expired offsets
+  kConsumerSession,  // a member's of a consumer group
+  kConsumerRevoke    // a member of a consumer group has to have given partitions back
 };
 
 struct DeadlineKey {
   DeadlineKind kind = DeadlineKind::kSession;
   std::string group_id;
-  std::string member_id;  // kSession only
+  std::string member_id;  // of the kinds that are a member's
   friend auto operator<=>(const DeadlineKey&, const DeadlineKey&) = default;
 };
 

@@ -12,6 +12,7 @@ using wire::ErrorCode;
 namespace {
 
 constexpr std::string_view kClassicType = "classic";
+constexpr std::string_view kConsumerType = "consumer";
 // Since version 6 a group that does not exist is an error; before it is a Dead one.
 constexpr std::int16_t kGroupIdNotFoundSince = 6;
 
@@ -54,13 +55,14 @@ void GroupCoordinator::handle(const Call& call, const ListGroups& request, Outpu
   Turn turn{call.now, call.wall_ms, out};
   ListedGroups response;
   for (const auto& [group_id, group] : groups_) {
-    const bool is_wanted =
-        passes(request.states, name(group.state)) && passes(request.types, kClassicType);
-    if (!is_wanted) continue;
+    const std::string_view type = group.consumer ? kConsumerType : kClassicType;
+    const std::string_view state =
+        group.consumer ? group.consumer->state_name() : name(group.state);
+    if (!passes(request.states, state) || !passes(request.types, type)) continue;
     response.groups.push_back({.group_id = group_id,
                                .protocol_type = group.protocol_type.value_or(""),
-                               .state = std::string(name(group.state)),
-                               .type = std::string(kClassicType)});
+                               .state = std::string(state),
+                               .type = std::string(type)});
   }
   answer_after(last_append_, call.token, std::move(response), turn);
 }
@@ -70,6 +72,13 @@ void GroupCoordinator::handle(const Call& call, const DescribeGroup& request, Ou
   const Group* group = find_group(request.group_id);
   if (group == nullptr) {
     return answer_after(last_append_, call.token, not_found(call, request.group_id), turn);
+  }
+  if (group->consumer) {
+    DescribedGroup other = not_found(call, request.group_id);
+    if (other.error_message) {
+      other.error_message = "Group " + request.group_id + " is not a classic group.";
+    }
+    return answer_after(group->last_append, call.token, std::move(other), turn);
   }
   DescribedGroup response{.group_id = group->id,
                           .state = std::string(name(group->state)),
@@ -98,8 +107,8 @@ void GroupCoordinator::handle(const Call& call, const DeleteGroup& request, Outp
           encode_offset_tombstone(group->id, {.topic = topic, .partition = partition}));
     }
   }
-  records.push_back(encode_group_tombstone(group->id));
-  append_tombstones(*group, std::move(records), turn);
+  for (Record& record : group_tombstones(*group)) records.push_back(std::move(record));
+  append_in_parts(*group, std::move(records), turn);
   answer_after(group->last_append, call.token, GroupDeleted{}, turn);
   remove_group(*group);
 }

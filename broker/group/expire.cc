@@ -11,6 +11,8 @@ namespace {
 std::optional<base::WallMs> retention_start(const Group& group, const CommittedOffset& value) {
   // Simple consumers say nothing but by committing.
   if (!group.protocol_type) return value.commit_ms;
+  // A consumer group says at any time what it reads, and not since when it is empty.
+  if (group.consumer) return value.commit_ms;
   // The group was reading until its last member left.
   if (group.is(GroupState::kEmpty)) return group.state_since_ms.value_or(value.commit_ms);
   // A group that reads on, but not this topic.
@@ -40,9 +42,8 @@ void GroupCoordinator::on_offsets_check(Turn& turn) {
     const bool is_over = group.is(GroupState::kEmpty) && group.offset_count == 0 &&
                          group.unstable.empty() && group.pending_join.empty();
     if (!is_over) continue;
-    std::vector<Record> records;
-    records.push_back(encode_group_tombstone(group.id));
-    append_tombstones(group, std::move(records), turn);
+    std::vector<Record> records = group_tombstones(group);
+    append_in_parts(group, std::move(records), turn);
     remove_group(group);
   }
 }
@@ -68,7 +69,7 @@ void GroupCoordinator::drop_offsets(Group& group, const std::vector<TopicPartiti
   for (const TopicPartition& at : gone) {
     if (drop_offset(group, at)) records.push_back(encode_offset_tombstone(group.id, at));
   }
-  append_tombstones(group, std::move(records), turn);
+  append_in_parts(group, std::move(records), turn);
 }
 
 void GroupCoordinator::on_topic_deleted(std::string_view topic, const base::Uuid& topic_id,

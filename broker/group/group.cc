@@ -41,6 +41,7 @@ base::Duration Group::rebalance_timeout() const {
 }
 
 bool Group::is_subscribed_to(std::string_view topic) const {
+  if (consumer) return consumer->is_subscribed_to(topic);
   // Subscriptions that cannot be read may be to anything.
   if (!subscribed_topics) return uses_consumer_protocol();
   return subscribed_topics->contains(topic);

@@ -1,5 +1,6 @@
-// One classic group: members, generation, the state of its rebalance, and its committed offsets.
-// Plain data with the questions that need no more than it; the rules are GroupCoordinator's.
+// One group: of the classic protocol, or of the consumer protocol (`consumer`). Members,
+// generation, the state of its rebalance, and its committed offsets. Plain data with the questions
+// that need no more than it; the rules are GroupCoordinator's.
 //
 //             first member                    all joined, or time is up
 //   Empty ───────────────▶ PreparingRebalance ─────────────────────────▶ CompletingRebalance
@@ -24,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/group/consumer_group.h"
 #include "broker/group/ids.h"
 #include "common/base/bytes.h"
 #include "common/base/time.h"
@@ -104,6 +106,9 @@ struct Group {
   std::size_t offset_count = 0;
   // Partitions that open transactions have committed offsets for, with how many.
   std::map<std::pair<std::string, std::int32_t>, std::size_t> unstable;
+  // Set: a group of the consumer protocol (KIP-848). It has no classic members, and is kEmpty or
+  // kStable as it has members or not.
+  std::optional<ConsumerGroup> consumer;
   AppendNumber last_append{};  // the last one that speaks of this group
   bool logged = false;         // some record of it is, or was, in the log
 

@@ -21,6 +21,7 @@ void GroupCoordinator::finish_replay(base::Instant now, base::WallMs wall_ms, Ou
   Turn turn{now, wall_ms, out};
   const auto size_max = static_cast<std::size_t>(config_.group_size_max);
   for (auto& [group_id, group] : groups_) {
+    if (group.consumer) resume_consumers(group, turn);
     for (const auto& [id_, member] : group.members) touch_session(group, member, now);
     // group.max.size was lowered meanwhile: the rebalance sheds members.
     if (group.members.size() > size_max) prepare_rebalance(group, turn);
@@ -46,6 +47,11 @@ void GroupCoordinator::step(base::Instant now, base::WallMs wall_ms, Output& out
       case DeadlineKind::kSync:
         CHECK(group != nullptr);
         on_sync_deadline(*group, turn);
+        break;
+      case DeadlineKind::kConsumerSession:
+      case DeadlineKind::kConsumerRevoke:
+        CHECK(group != nullptr);
+        on_consumer_deadline(*group, due->member_id, turn);
         break;
       case DeadlineKind::kOffsetsCheck:
         on_offsets_check(turn);
@@ -90,6 +96,11 @@ void GroupCoordinator::check_invariants() const {
   CHECK(committed_ <= last_append_);
   for (const auto& [group_id, group] : groups_) {
     CHECK(group.id == group_id);
+    if (group.consumer) {
+      group.consumer->check();
+      CHECK(group.members.empty() && group.pending_join.empty());
+      CHECK(group.is(GroupState::kEmpty) == group.consumer->members.empty());
+    }
     std::size_t awaiting_join = 0;
     std::size_t static_count = 0;
     for (const auto& [member_id, member] : group.members) {
@@ -106,8 +117,8 @@ void GroupCoordinator::check_invariants() const {
     CHECK(group.awaiting_join_count == awaiting_join);
     CHECK(!group.is(GroupState::kEmpty) || group.members.empty());
     CHECK(group.members.empty() || group.members.contains(group.leader.value_or("")));
-    const bool has_generation =
-        group.is(GroupState::kStable) || group.is(GroupState::kCompletingRebalance);
+    const bool has_generation = !group.consumer && (group.is(GroupState::kStable) ||
+                                                    group.is(GroupState::kCompletingRebalance));
     CHECK(!has_generation || (!group.members.empty() && group.protocol));
     for (const std::string& member_id : group.pending_sync) {
       CHECK(group.members.contains(member_id));

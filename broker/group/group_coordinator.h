@@ -24,6 +24,7 @@
 #include "broker/group/deadlines.h"
 #include "broker/group/group.h"
 #include "broker/group/ids.h"
+#include "broker/group/requests.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/base/random.h"
@@ -41,181 +42,14 @@
 
 namespace broker::group {
 
-// What comes with every request.
-struct Call {
-  Token token;
-  std::int16_t version = 0;
-  std::string client_id;
-  std::string client_host;  // "/10.0.0.7", as Kafka prints it
-  base::Instant now;        // never goes backwards
-  base::WallMs wall_ms = 0;
-};
-
-// One record for the log, in Kafka's format. No value: a tombstone.
-struct Record {
-  base::Bytes key;
-  std::optional<base::Bytes> value;
-};
-
-// Who commits within a transaction.
-struct Producer {
-  base::ProducerId id;
-  base::ProducerEpoch epoch;
-};
-
-// Append as one batch, in order of number. If that fails the owner calls fail(), drops the shard
-// and replays.
-struct Append {
-  AppendNumber number;
-  base::WallMs timestamp_ms = 0;
-  std::vector<Record> records;
-  std::optional<Producer> producer;  // the records count once its transaction is committed
-  // Instead of records: the end of its transaction.
-  struct Marker {
-    bool commit = false;
-    std::int32_t coordinator_epoch = 0;
-    std::int16_t transaction_version = 0;
-  };
-  std::optional<Marker> marker;
-};
-
-// One partition's offset in a request or an answer. Topics are already known to exist.
-struct TopicPartition {
-  std::string topic;
-  std::int32_t partition = 0;
-  friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
-};
-
-// ---- the requests whose wire form speaks of several groups, or of topics the shard cannot know
-
-struct CommitOffsets {  // OffsetCommit 2-10, after the handler took out the unknown topics
-  struct Partition {
-    TopicPartition at;
-    base::Uuid topic_id;  // zero when unknown
-    std::int64_t offset = 0;
-    std::int32_t leader_epoch = -1;
-    std::string metadata;
-  };
-  std::string group_id;
-  std::int32_t generation = -1;
-  std::string member_id;
-  std::optional<std::string> instance_id;
-  std::optional<base::Duration> retention;  // v2-4
-  std::optional<Producer> producer;         // of TxnOffsetCommit
-  std::optional<std::uint64_t> guard;       // the same: see Partition::begin_verification
-  std::vector<Partition> partitions;
-};
-
-struct EndTransaction {  // the marker for this partition of __consumer_offsets, checked already
-  Producer producer;
-  Append::Marker marker;
-};
-
-struct FetchOffsets {  // one group of OffsetFetch 1-10
-  struct Partition {
-    TopicPartition at;
-    base::Uuid topic_id;  // when known: an offset of another topic of that name is not answered
-  };
-  std::string group_id;
-  bool all = false;             // every partition that has an offset; `partitions` is empty then
-  bool require_stable = false;  // UNSTABLE_OFFSET_COMMIT while a transaction may change it
-  std::vector<Partition> partitions;
-};
-
-struct ListGroups {
-  std::vector<std::string> states;  // empty: all
-  std::vector<std::string> types;
-};
-struct DescribeGroup {
-  std::string group_id;
-};
-struct DeleteGroup {
-  std::string group_id;
-};
-struct DeleteOffsets {  // OffsetDelete
-  std::string group_id;
-  std::vector<TopicPartition> partitions;
-};
-
-// ---- answers
-
-struct OffsetCommitted {
-  TopicPartition at;
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-};
-struct OffsetsCommitted {
-  std::vector<OffsetCommitted> partitions;  // in the order asked
-};
-struct FetchedOffset {
-  TopicPartition at;
-  base::Uuid topic_id;       // as committed; zero when unknown
-  std::int64_t offset = -1;  // -1: none
-  std::int32_t leader_epoch = -1;
-  std::string metadata;
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-};
-struct FetchedOffsets {
-  wire::ErrorCode error = wire::ErrorCode::kNone;  // the whole group's
-  std::vector<FetchedOffset> partitions;
-};
-struct ListedGroup {
-  std::string group_id;
-  std::string protocol_type;
-  std::string state;
-  std::string type;
-};
-struct ListedGroups {
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-  std::vector<ListedGroup> groups;
-};
-struct DescribedMember {
-  std::string member_id;
-  std::optional<std::string> instance_id;
-  std::string client_id;
-  std::string client_host;
-  base::Bytes metadata;
-  base::Bytes assignment;
-};
-struct DescribedGroup {
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-  std::optional<std::string> error_message;
-  std::string group_id;
-  std::string state;
-  std::string protocol_type;
-  std::string protocol;
-  std::vector<DescribedMember> members;
-};
-struct GroupDeleted {
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-};
-struct OffsetsDeleted {
-  wire::ErrorCode error = wire::ErrorCode::kNone;  // the whole group's
-  std::vector<OffsetCommitted> partitions;
-};
-struct TransactionEnded {
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-};
-
-using Response =
-    std::variant<wire::JoinGroupResponse, wire::SyncGroupResponse, wire::HeartbeatResponse,
-                 wire::LeaveGroupResponse, OffsetsCommitted, FetchedOffsets, ListedGroups,
-                 DescribedGroup, GroupDeleted, OffsetsDeleted, TransactionEnded>;
-struct Reply {
-  Token token;
-  Response response;
-};
-
-struct Output {
-  std::vector<Append> append;
-  std::vector<Reply> reply;  // may leave now
-};
-
 struct Stats {  // counters for the shell to export
   std::uint64_t rebalances = 0;
   std::uint64_t offset_commits = 0;  // partitions
   std::uint64_t offsets_expired = 0;
   std::uint64_t members_expired = 0;
 };
+
+struct BeatRefusal;
 
 class GroupCoordinator {
  public:
@@ -246,6 +80,8 @@ class GroupCoordinator {
   void handle(const Call& call, const DeleteGroup& request, Output& out);
   void handle(const Call& call, const DeleteOffsets& request, Output& out);
   void handle(const Call& call, const EndTransaction& request, Output& out);
+  void handle(const Call& call, const ConsumerHeartbeat& request, Output& out);
+  void handle(const Call& call, const DescribeConsumerGroup& request, Output& out);
 
   // ---- the world
   // Everything up to `number` is committed (durable, by the topic's rule): releases replies.
@@ -281,6 +117,7 @@ class GroupCoordinator {
     Reply reply;
   };
   struct Joining;  // a JoinGroup request being decided, join.cc
+  struct Beat;     // a ConsumerGroupHeartbeat being decided, consumer_beat.h
 
   // answer.cc
   void answer(Token token, Response response, Turn& turn);
@@ -292,7 +129,7 @@ class GroupCoordinator {
 
   // append.cc
   AppendNumber append(std::vector<Record> records, Turn& turn);
-  void append_tombstones(Group& group, std::vector<Record> records, Turn& turn);
+  void append_in_parts(Group& group, std::vector<Record> records, Turn& turn);
   bool fits(const std::vector<Record>& records) const;
   bool fits_saved(const Group& group) const;
   void save(Group& group, Turn& turn);
@@ -354,6 +191,35 @@ class GroupCoordinator {
   void expire_offsets(Group& group, Turn& turn);
   void drop_offsets(Group& group, const std::vector<TopicPartition>& gone, Turn& turn);
 
+  // consumer_heartbeat.cc
+  std::optional<BeatRefusal> refusal_to_join(const Beat& beat);
+  Group& group_of_consumers(Beat& beat);
+  void change(Group& group, std::string name, ConsumerRecord::Value value,
+              std::vector<Record>& records);
+  void take_member(Group& group, Beat& beat);
+  void take_over(Group& group, ConsumerMember member, Beat& beat);
+  void reconcile(Group& group, Beat& beat);
+
+  // consumer_target.cc
+  void resolve_expressions(Group& group, Beat& beat);
+  void raise_epoch(Group& group, Beat& beat);
+  void make_target(Group& group, Beat& beat);
+
+  // consumer_members.cc
+  void consumer_leave(const Call& call, const wire::ConsumerGroupHeartbeatRequest& request,
+                      Turn& turn);
+  void drop_consumer(Group& group, const std::string& member_id, std::vector<Record>& records);
+  void remove_consumer(Group& group, const std::string& member_id, std::vector<Record>& records);
+  void on_consumer_deadline(Group& group, const std::string& member_id, Turn& turn);
+  static void settle_consumers(Group& group);
+  static void make_consumers(Group& group);
+  void make_classic(Group& group, Turn& turn);
+  void replay_consumer(const ConsumerRecord& record);
+  void resume_consumers(Group& group, Turn& turn);
+  wire::ErrorCode check_consumer_commit(const Call& call, const CommitOffsets& request,
+                                        const ConsumerGroup& group) const;
+  static wire::ErrorCode check_consumer_fetch(const FetchOffsets& request, const Group& group);
+
   Group* find_group(std::string_view group_id);
   Group& make_group(const std::string& group_id);
   // Erases a group that holds nothing and was never in the log.
@@ -378,6 +244,8 @@ class GroupCoordinator {
 // Why a member may not speak for itself: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID or none.
 wire::ErrorCode check_member(const Group& group, std::string_view member_id,
                              const std::optional<std::string>& instance_id);
+// The records that end a group, its offsets aside. It has no members.
+std::vector<Record> group_tombstones(const Group& group);
 // What the coordinator's clients are told when an append failed.
 wire::ErrorCode coordinator_error(wire::ErrorCode append_error);
 

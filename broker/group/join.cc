@@ -108,7 +108,16 @@ void GroupCoordinator::handle(const Call& call, const wire::JoinGroupRequest& re
 // Null when the request was answered: only who has no member id yet can make a group.
 Group* GroupCoordinator::group_to_join(const Joining& joining, Turn& turn) {
   const std::string& group_id = joining.request.group_id;
-  if (Group* group = find_group(group_id)) return group;
+  Group* known = find_group(group_id);
+  if (known != nullptr && known->consumer) {
+    if (!known->consumer->members.empty()) {
+      refuse_join(joining.call.token, joining.request.member_id,
+                  ErrorCode::kInconsistentGroupProtocol, turn);
+      return nullptr;
+    }
+    make_classic(*known, turn);
+  }
+  if (known != nullptr) return known;
   if (!joining.has_member_id() && groups_.size() < kGroupsMax) return &make_group(group_id);
   refuse_join(
       joining.call.token, joining.request.member_id,

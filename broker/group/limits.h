@@ -33,6 +33,15 @@ inline constexpr std::size_t kMemberMetadataBytesMax = 4 << 20;
 // When a join phase ends without anybody having joined, it is given at least this much more.
 inline constexpr std::chrono::milliseconds kJoinRetryMin{100};
 
+// A regular expression that members subscribe by, and the memory its program may take. Beyond it
+// INVALID_REGULAR_EXPRESSION.
+inline constexpr std::size_t kExpressionBytesMax = 4'096;
+inline constexpr std::int64_t kExpressionProgramBytesMax = 1 << 20;
+// Different expressions of one group. Beyond it INVALID_REGULAR_EXPRESSION.
+inline constexpr std::size_t kExpressionsMax = 100;
+// Topics that one member of a consumer group may name. Beyond it INVALID_REQUEST.
+inline constexpr std::size_t kSubscribedTopicsMax = 10'000;
+
 static_assert(kTombstonesPerAppend > 0);
 static_assert(kMembersMax < kGroupsMax);
 

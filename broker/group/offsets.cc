@@ -38,6 +38,7 @@ ErrorCode GroupCoordinator::check_commit(const Call& call, const CommitOffsets& 
     return call.version >= kGroupIdNotFoundSince ? ErrorCode::kGroupIdNotFound
                                                  : ErrorCode::kIllegalGeneration;
   }
+  if (group->consumer) return check_consumer_commit(call, request, *group->consumer);
   if (is_admin_or_simple && group->is(GroupState::kEmpty)) return ErrorCode::kNone;
   // Old transactional producers do not say which member they are of.
   const bool is_anonymous = request.member_id.empty() && !request.instance_id;
@@ -117,7 +118,7 @@ void GroupCoordinator::handle(const Call& call, const CommitOffsets& request, Ou
 
 // A member that commits is alive.
 void GroupCoordinator::keep_session(Group& group, const CommitOffsets& request, Turn& turn) {
-  if (request.generation < 0) return;
+  if (request.generation < 0 || group.consumer) return;
   const Member* member = group.find_member(request.member_id);
   if (MUTANT("group-takes-anybodys-commits") && member == nullptr) return;
   CHECK(member != nullptr);
@@ -128,6 +129,8 @@ void GroupCoordinator::handle(const Call& call, const FetchOffsets& request, Out
   Turn turn{call.now, call.wall_ms, out};
   const Group* group = find_group(request.group_id);
   FetchedOffsets response;
+  if (group != nullptr) response.error = check_consumer_fetch(request, *group);
+  if (response.error != ErrorCode::kNone) return answer(call.token, std::move(response), turn);
   auto put = [&](std::string_view topic, std::int32_t partition, const CommittedOffset& value) {
     response.partitions.push_back({.at = {.topic = std::string(topic), .partition = partition},
                                    .topic_id = value.topic_id,
@@ -186,7 +189,7 @@ void GroupCoordinator::handle(const Call& call, const DeleteOffsets& request, Ou
       records.push_back(encode_offset_tombstone(group->id, at));
     }
   }
-  append_tombstones(*group, std::move(records), turn);
+  append_in_parts(*group, std::move(records), turn);
   answer_after(group->last_append, call.token, std::move(response), turn);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/group/consumer_codec.h"
 #include "broker/group/limits.h"
 #include "common/base/check.h"
 #include "common/wire/msg/group_metadata_key.h"
@@ -142,6 +143,14 @@ LogRecord decode_group(wire::Reader& key, std::optional<base::BytesView> value) 
   return GroupRecord{.group_id = std::move(named.group), .value = std::move(group)};
 }
 
+LogRecord decode_other(std::int16_t kind, base::BytesView key,
+                       std::optional<base::BytesView> value) {
+  bool malformed = false;
+  if (auto record = decode_consumer(kind, key, value, malformed)) return std::move(*record);
+  if (malformed) return MalformedRecord{};
+  return UnknownRecord{};
+}
+
 }  // namespace
 
 Record encode_offset(std::string_view group_id, const TopicPartition& at,
@@ -192,7 +201,7 @@ LogRecord decode_record(base::BytesView key, std::optional<base::BytesView> valu
     case wire::GroupMetadataKey::kRecordType:
       return decode_group(in, value);
     default:
-      return UnknownRecord{};
+      return decode_other(kind, key, value);
   }
 }
 

@@ -25,7 +25,8 @@ struct GroupRecord {
 };
 struct UnknownRecord {};  // of a kind or version that a newer program wrote
 struct MalformedRecord {};
-using LogRecord = std::variant<OffsetRecord, GroupRecord, UnknownRecord, MalformedRecord>;
+using LogRecord =
+    std::variant<OffsetRecord, GroupRecord, ConsumerRecord, UnknownRecord, MalformedRecord>;
 
 Record encode_offset(std::string_view group_id, const TopicPartition& at,
                      const CommittedOffset& value);

@@ -115,7 +115,7 @@ TEST(RecordCodec, ReadsOldAndSkipsNew) {
   const auto record = decode_record(legacy, v0);
   EXPECT_EQ(std::get<OffsetRecord>(record).value->offset, 7);
   EXPECT_EQ(std::get<OffsetRecord>(record).value->leader_epoch, -1);
-  EXPECT_TRUE(std::holds_alternative<UnknownRecord>(decode_record(unhex("0003"
+  EXPECT_TRUE(std::holds_alternative<UnknownRecord>(decode_record(unhex("0011"
                                                                         "000167"),
                                                                   v0)));
   EXPECT_TRUE(std::holds_alternative<UnknownRecord>(decode_record(legacy, unhex("0063"))));
