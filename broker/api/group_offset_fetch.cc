@@ -75,7 +75,10 @@ struct Asked {
 group::FetchOffsets to_fetch(const Asked& asked) {
   group::FetchOffsets fetch{.group_id = asked.request.group_id,
                             .all = !asked.request.topics.has_value(),
-                            .require_stable = asked.require_stable};
+                            .require_stable = asked.require_stable,
+                            .partitions = {},
+                            .member_id = asked.request.member_id,
+                            .member_epoch = asked.request.member_epoch};
   if (fetch.all) return fetch;
   for (const auto& topic : *asked.request.topics) {
     const meta::Topic* known = asked.find(topic);

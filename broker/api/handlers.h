@@ -11,6 +11,8 @@
   X(offset_commit, OffsetCommit)                                \
   X(offset_fetch, OffsetFetch)                                  \
   X(find_coordinator, FindCoordinator)                          \
+  X(consumer_group_heartbeat, ConsumerGroupHeartbeat)           \
+  X(consumer_group_describe, ConsumerGroupDescribe)             \
   X(join_group, JoinGroup)                                      \
   X(heartbeat, Heartbeat)                                       \
   X(leave_group, LeaveGroup)                                    \

@@ -13,6 +13,10 @@
 #include "common/wire/msg/alter_partition_reassignments_response.h"
 #include "common/wire/msg/api_versions_request.h"
 #include "common/wire/msg/api_versions_response.h"
+#include "common/wire/msg/consumer_group_describe_request.h"
+#include "common/wire/msg/consumer_group_describe_response.h"
+#include "common/wire/msg/consumer_group_heartbeat_request.h"
+#include "common/wire/msg/consumer_group_heartbeat_response.h"
 #include "common/wire/msg/create_partitions_request.h"
 #include "common/wire/msg/create_partitions_response.h"
 #include "common/wire/msg/create_topics_request.h"
@@ -181,6 +185,10 @@ constexpr auto kServed = std::to_array<ApiEntry>({
           &describe_transactions>("DescribeTransactions", 0, 0),
     entry<wire::ListTransactionsRequest, wire::ListTransactionsResponse, &list_transactions>(
         "ListTransactions", 0, 2),
+    entry<wire::ConsumerGroupHeartbeatRequest, wire::ConsumerGroupHeartbeatResponse,
+          &consumer_group_heartbeat>("ConsumerGroupHeartbeat", 0, 1),
+    entry<wire::ConsumerGroupDescribeRequest, wire::ConsumerGroupDescribeResponse,
+          &consumer_group_describe>("ConsumerGroupDescribe", 0, 1),
     entry<wire::ListConfigResourcesRequest, wire::ListConfigResourcesResponse,
           &list_config_resources>("ListConfigResources", 0, 1),
     entry<wire::DescribeTopicPartitionsRequest, wire::DescribeTopicPartitionsResponse,

@@ -34,7 +34,7 @@ using GroupRequest =
     std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
                  wire::LeaveGroupRequest, group::CommitOffsets, group::FetchOffsets,
                  group::ListGroups, group::DescribeGroup, group::DeleteGroup, group::DeleteOffsets,
-                 group::EndTransaction>;
+                 group::EndTransaction, group::ConsumerHeartbeat, group::DescribeConsumerGroup>;
 
 // The shard's answer, or why no shard could be asked: COORDINATOR_LOAD_IN_PROGRESS,
 // COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR.

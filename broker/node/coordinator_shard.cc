@@ -26,11 +26,6 @@ base::Duration doubled(base::Duration first, std::uint32_t times, base::Duration
   return std::min(pause, most);
 }
 
-// Configured times may be longer than a Duration can be; a century is for ever.
-base::Duration within_a_century(std::chrono::milliseconds span) {
-  return std::min(span, std::chrono::milliseconds(100LL * 365 * 24 * 3600 * 1000));
-}
-
 // Requests whose every success is a record.
 bool always_writes(const GroupRequest& request) {
   return std::holds_alternative<wire::SyncGroupRequest>(request) ||
@@ -82,23 +77,6 @@ CoordinatorShard::CoordinatorShard(Node& node, io::Executor& executor,
 }
 
 CoordinatorShard::~CoordinatorShard() = default;
-
-group::Config CoordinatorShard::core_config() const {
-  using std::chrono::milliseconds;
-  const config::BrokerConfig& broker = node_.config;
-  const auto topic = partition_->config();
-  return {
-      .session_timeout_min = milliseconds(broker.group_min_session_timeout_ms),
-      .session_timeout_max = milliseconds(broker.group_max_session_timeout_ms),
-      .initial_rebalance_delay = milliseconds(broker.group_initial_rebalance_delay_ms),
-      .group_size_max = broker.group_max_size,
-      .offset_metadata_bytes_max = broker.offset_metadata_max_bytes,
-      .offsets_retention = within_a_century(std::chrono::minutes(broker.offsets_retention_minutes)),
-      .offsets_retention_check =
-          within_a_century(milliseconds(broker.offsets_retention_check_interval_ms)),
-      .batch_bytes_max =
-          static_cast<std::size_t>(std::min(topic->max_message_bytes, topic->segment_bytes))};
-}
 
 std::uint64_t CoordinatorShard::tag(group::AppendNumber number) const {
   CHECK(number.value() >> kNumberBits == 0);

@@ -153,6 +153,11 @@ void read_groups(const Values& values, BrokerConfig& config) {
   config.group_max_session_timeout_ms = values.int_of("group.max.session.timeout.ms");
   config.group_initial_rebalance_delay_ms = values.int_of("group.initial.rebalance.delay.ms");
   config.group_max_size = values.int_of("group.max.size");
+  config.group_consumer_session_timeout_ms = values.int_of("group.consumer.session.timeout.ms");
+  config.group_consumer_heartbeat_interval_ms =
+      values.int_of("group.consumer.heartbeat.interval.ms");
+  config.group_consumer_max_size = values.int_of("group.consumer.max.size");
+  config.group_consumer_assignors = split_list(values.required("group.consumer.assignors"));
   config.offset_metadata_max_bytes = values.int_of("offset.metadata.max.bytes");
   config.offsets_topic_num_partitions = values.int_of("offsets.topic.num.partitions");
   config.offsets_topic_replication_factor = values.short_of("offsets.topic.replication.factor");
@@ -181,6 +186,8 @@ std::expected<void, Error> check_relations(const BrokerConfig& config) {
   if (config.group_min_session_timeout_ms > config.group_max_session_timeout_ms)
     return std::unexpected(
         bad("group.min.session.timeout.ms", "it is larger than group.max.session.timeout.ms"));
+  if (config.group_consumer_assignors.empty())
+    return std::unexpected(bad("group.consumer.assignors", "there must be one"));
   return {};
 }
 

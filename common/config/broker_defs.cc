@@ -9,6 +9,8 @@ constexpr std::string_view kCodecs[] = {"uncompressed", "zstd", "lz4",
                                         "snappy",       "gzip", "producer"};
 constexpr std::string_view kDurabilities[] = {"fsync", "interval", "replicated"};
 
+constexpr std::string_view kAssignors[] = {"uniform", "range"};
+
 constexpr Def kDefs[] = {
     {.name = "advertised.listeners",
      .type = Type::kList,
@@ -79,6 +81,27 @@ constexpr Def kDefs[] = {
      .default_value = "57671680",
      .allowed = {.min = 1024},
      .documentation = "Most bytes of records in one answer to a fetch."},
+    {.name = "group.consumer.assignors",
+     .type = Type::kList,
+     .default_value = "uniform,range",
+     .allowed = {.one_of = kAssignors},
+     .documentation = "Assignors that the broker offers to consumer groups."},
+    {.name = "group.consumer.heartbeat.interval.ms",
+     .type = Type::kInt,
+     .default_value = "5000",
+     .allowed = {.min = 1},
+     .documentation = "Time between two heartbeats of a member of a consumer group."},
+    {.name = "group.consumer.max.size",
+     .type = Type::kInt,
+     .default_value = "2147483647",
+     .allowed = {.min = 1},
+     .documentation = "Most members of a consumer group."},
+    {.name = "group.consumer.session.timeout.ms",
+     .type = Type::kInt,
+     .default_value = "45000",
+     .allowed = {.min = 1},
+     .documentation = "Time without a heartbeat after which a member of a consumer group is "
+                      "dropped."},
     {.name = "group.initial.rebalance.delay.ms",
      .type = Type::kInt,
      .default_value = "3000",

@@ -1,5 +1,5 @@
 // The configs of groups of the newer protocols (KIP-848, 932, 1071), as Apache Kafka 4.4 has them.
-// Those protocols are not served yet: every value but the default is refused.
+// Of what is not served every value but the default is refused.
 #include "common/config/tables.h"
 
 namespace config {
@@ -44,14 +44,12 @@ constexpr Def kDefs[] = {
      .type = Type::kInt,
      .default_value = "5000",
      .allowed = {.min = 1},
-     .effect = kDefaultOnly,
      .synonyms = kConsumerHeartbeatIntervalMs,
      .documentation = "Time between two heartbeats of a member."},
     {.name = "consumer.session.timeout.ms",
      .type = Type::kInt,
      .default_value = "45000",
      .allowed = {.min = 1},
-     .effect = kDefaultOnly,
      .synonyms = kConsumerSessionTimeoutMs,
      .documentation = "Time without a heartbeat after which a member is dropped."},
     {.name = "errors.deadletterqueue.copy.record.enable",
