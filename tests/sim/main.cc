@@ -28,6 +28,7 @@ const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"metadata", sim::run_metadata},
     {"metadata-each-operation", sim::run_metadata_each_operation},
     {"groups", sim::run_groups},
+    {"consumer-groups", sim::run_consumer_groups},
     {"node", sim::run_node},
     {"transactions", sim::run_transactions},
     {"cluster", sim::run_cluster},

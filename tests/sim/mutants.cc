@@ -47,6 +47,11 @@ const std::vector<Mutant> kMutants = {
     {"group-answers-before-commit", "groups", sim::run_groups, 200},
     {"group-takes-anybodys-commits", "groups", sim::run_groups, 200},
     {"group-keeps-the-dead", "groups", sim::run_groups, 200},
+    {"consumer-assigns-before-revoking", "consumer-groups", sim::run_consumer_groups, 200},
+    {"consumer-assigns-what-others-hold", "consumer-groups", sim::run_consumer_groups, 200},
+    {"consumer-keeps-the-dead", "consumer-groups", sim::run_consumer_groups, 200},
+    {"consumer-takes-any-epoch", "consumer-groups", sim::run_consumer_groups, 200},
+    {"consumer-takes-stale-commits", "consumer-groups", sim::run_consumer_groups, 200},
 };
 
 struct Found {

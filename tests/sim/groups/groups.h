@@ -9,5 +9,7 @@
 namespace sim {
 
 void run_groups(World& world);
+// The same for groups of the consumer protocol (KIP-848): no partition has two owners at once.
+void run_consumer_groups(World& world);
 
 }  // namespace sim

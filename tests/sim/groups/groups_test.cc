@@ -18,5 +18,18 @@ TEST(GroupsWorkload, FixedSeedsAreGoodAndRepeat) {
   }
 }
 
+// Goal, method: the same for groups of the consumer protocol.
+TEST(ConsumerGroupsWorkload, FixedSeedsAreGoodAndRepeat) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    World first(seed);
+    run_consumer_groups(first);
+    EXPECT_FALSE(first.failed()) << "seed " << seed << ": " << first.why();
+    if (seed > 10) continue;
+    World second(seed);
+    run_consumer_groups(second);
+    EXPECT_EQ(first.digest(), second.digest()) << "seed " << seed;
+  }
+}
+
 }  // namespace
 }  // namespace sim

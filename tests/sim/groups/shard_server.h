@@ -18,9 +18,10 @@
 
 namespace sim {
 
-using GroupRequest = std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest,
-                                  wire::HeartbeatRequest, wire::LeaveGroupRequest,
-                                  broker::group::CommitOffsets, broker::group::FetchOffsets>;
+using GroupRequest =
+    std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
+                 wire::LeaveGroupRequest, broker::group::CommitOffsets, broker::group::FetchOffsets,
+                 broker::group::ConsumerHeartbeat>;
 using GroupAnswer = std::expected<broker::group::Response, wire::ErrorCode>;
 using GroupDone = std::move_only_function<void(GroupAnswer)>;
 
