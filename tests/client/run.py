@@ -15,6 +15,7 @@ from harness.suite import Suite  # noqa: E402
 import badinput  # noqa: E402
 import clients  # noqa: E402
 import commands  # noqa: E402
+import consumer_groups  # noqa: E402
 import ecosystem  # noqa: E402
 import storage  # noqa: E402
 import tools  # noqa: E402
@@ -65,6 +66,7 @@ def main():
         print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {folder}", flush=True)
         clients.run_clients(suite, node, arguments.install)
         tools.run_tools(suite, node, arguments.install, folder)
+        consumer_groups.run_consumer_groups(suite, node, arguments.install, folder)
         node.stop()
         tools.run_dump_log(suite, node, arguments.install, folder)
         transactions.run_transactions(suite, context)
