@@ -55,19 +55,13 @@ void consumer_group_heartbeat(Context& context, const wire::ConsumerGroupHeartbe
 
 void consumer_group_describe(Context& context, const wire::ConsumerGroupDescribeRequest& request,
                              Reply<wire::ConsumerGroupDescribeResponse> reply) {
-  const auto image = context.node.image();
   auto all = std::make_shared<GroupGather<wire::ConsumerGroupDescribeResponse>>(std::move(reply));
   all->response.groups.resize(request.group_ids.size());
   const bool with_operations = request.include_authorized_operations;
-  const auto topics = group_topics(image);
+  const auto topics = group_topics(context.node.image());
   for (std::size_t i = 0; i < request.group_ids.size(); ++i) {
     const std::string& group_id = request.group_ids[i];
-    auto& to = all->response.groups[i];
-    to.group_id = group_id;
-    if (is_off(*image)) {
-      to.error_code = ErrorCode::kUnsupportedVersion;
-      continue;
-    }
+    all->response.groups[i].group_id = group_id;
     all->wait_for_one();
     context.node.groups->ask(
         group_id, group_caller(context),
