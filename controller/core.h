@@ -97,6 +97,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   void add_voter(const std::string& bytes, io::RpcReply reply);
   void remove_voter(const std::string& bytes, io::RpcReply reply);
   void describe_quorum(io::RpcReply reply);
+  void tell_members(io::RpcReply reply);
   std::optional<cluster::Refusal> members_fixed() const;
   void settle_joining(bool all);
   void end_watches();

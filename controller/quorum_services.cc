@@ -50,6 +50,9 @@ void Controller::Core::serve_quorum() {
   serve(methods::kDescribeQuorum, [](Core& self, const std::string&, io::RpcReply reply) {
     self.describe_quorum(std::move(reply));
   });
+  serve(methods::kQuorumMembers, [](Core& self, const std::string&, io::RpcReply reply) {
+    self.tell_members(std::move(reply));
+  });
   if (solitary()) return;
   serve(methods::kQuorumStep, [](Core& self, const std::string& request, io::RpcReply reply) {
     reply(self.transport_->step(request));
@@ -194,6 +197,22 @@ void Controller::Core::remove_voter(const std::string& bytes, io::RpcReply reply
     out.set_offset(index.value());
     reply(out.SerializeAsString());
   });
+}
+
+void Controller::Core::tell_members(io::RpcReply reply) {
+  if (!member_ || !member_->running() || !member_->raft().log().members()) {
+    return reply(refused<proto::QuorumMembersReply>(not_ready()));
+  }
+  proto::QuorumMembersReply out;
+  out.set_from_leader(ready());
+  for (const raft::Member& each : member_->raft().members().members) {
+    if (!each.voter) continue;
+    auto* to = out.add_voters();
+    to->set_id(each.id.value());
+    to->set_host(each.host);
+    to->set_port(each.port);
+  }
+  reply(out.SerializeAsString());
 }
 
 void Controller::Core::describe_quorum(io::RpcReply reply) {

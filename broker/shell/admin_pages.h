@@ -7,6 +7,7 @@
 #include <string>
 
 #include "broker/broker.h"
+#include "common/control/quorum_client.h"
 #include "common/host/http_admin.h"
 #include "common/host/metrics.h"
 #include "common/host/reactor_pool.h"
@@ -19,8 +20,9 @@ class AdminPages {
   AdminPages(host::ReactorPool& pool, base::Diag& diag);
   // The bound address. Port 0 picks one. The pool must run for /livez to be answered well.
   io::IoResult<io::Address> start(const io::Address& address);
-  // The broker has started, and outlives this: from now on its parts are shown.
-  void show(Broker& broker);
+  // The broker has started, and outlives this: from now on its parts are shown, and the controllers
+  // that it would ask.
+  void show(Broker& broker, const control::QuorumClient& controllers);
   void stop();
 
  private:

@@ -90,13 +90,13 @@ class Process {
   // ---- reactor 0
 
   void start() {
-    control::QuorumClient::Members members;
+    control::QuorumClient::Addresses addresses;
     for (const config::Voter& voter : config_.controller_quorum_voters) {
-      members.emplace(voter.id,
-                      host::grpc_client(pool_[0], {voter.address.host, voter.address.port}));
+      addresses[voter.id] = {voter.address.host, voter.address.port};
     }
-    controllers_ = std::make_unique<control::QuorumClient>(pool_[0], random_.split("controllers"),
-                                                           std::move(members));
+    controllers_ = std::make_unique<control::QuorumClient>(
+        pool_[0], random_.split("controllers"), std::move(addresses),
+        [this](std::int32_t, const io::Address& at) { return host::grpc_client(pool_[0], at); });
     std::vector<Seams::Reactor> reactors;
     for (std::size_t i = 0; i < pool_.size(); ++i) reactors.push_back({pool_[i], pool_[i]});
     broker_ = std::make_unique<Broker>(Seams{.disk = disk_,
@@ -132,7 +132,7 @@ class Process {
     progress_timer_.cancel();
     if (stopping_) return;
     listening_.open(*broker_);
-    pages_.show(*broker_);
+    pages_.show(*broker_, *controllers_);
     diag_.info("broker", "ready",
                {{"broker", std::to_string(broker_->node().broker_id.value())},
                 {"kafka", listening_.address(0).to_string()},

@@ -1,6 +1,7 @@
 #include "common/control/quorum_client.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "common/base/timer_wheel.h"
 #include "common/wire/error_code.h"
 #include "proto/controller.pb.h"
+#include "proto/quorum.pb.h"
 
 namespace control {
 namespace {
@@ -15,6 +17,11 @@ namespace {
 // Between two rounds over all members, none of which led.
 constexpr base::Duration kPauseMin = std::chrono::milliseconds(20);
 constexpr base::Duration kPauseMax = std::chrono::milliseconds(80);
+
+// How often somebody is asked who votes.
+constexpr base::Duration kRefreshEvery = std::chrono::seconds(1);
+constexpr base::Duration kRefreshTimeout = std::chrono::seconds(1);
+constexpr int kVotersMax = 64;
 
 struct Verdict {
   bool leads = true;
@@ -34,9 +41,17 @@ Verdict judge(const std::string& reply) {
 
 class QuorumClient::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(io::Executor& executor, base::Random random, Members given)
-      : executor_(executor), random_(random), members_(std::move(given)) {
+  Core(io::Executor& executor, base::Random random, Members given, Addresses configured,
+       Connect connect)
+      : executor_(executor),
+        random_(random),
+        connect_(std::move(connect)),
+        configured_(std::move(configured)),
+        addresses_(configured_) {
+    for (auto& [id, client] : given) members_.emplace(id, std::move(client));
+    for (const auto& [id, address] : addresses_) members_.emplace(id, connect_(id, address));
     CHECK(!members_.empty());
+    known_.store(members_.size(), std::memory_order_relaxed);
     // Processes that start together do not all ask the same member first.
     next_ = std::next(members_.begin(), static_cast<std::ptrdiff_t>(random_.below(members_.size())))
                 ->first;
@@ -59,10 +74,18 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     attempt(id, pick());
   }
 
+  // Once it is owned by a shared_ptr.
+  void start() {
+    if (!connect_) return;
+    refresh_.on_fire([this] { refresh(); });
+    executor_.timers().set(refresh_, executor_.now() + kRefreshEvery);
+  }
+
   std::unique_ptr<io::RpcStream> subscribe(const std::string& method, std::string request,
                                            io::RpcStreamHandler handler);
   void forget(std::uint64_t subscription) { subscriptions_.erase(subscription); }
   std::int32_t leader() const { return leader_; }
+  std::size_t known() const { return known_.load(std::memory_order_relaxed); }
 
  private:
   struct Call {
@@ -74,9 +97,15 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     std::string heard;      // what the last member said
     base::Timer again;
   };
+  // One that is no member any more, with the last call that may have been sent to it.
+  struct Retired {
+    std::uint64_t last_call;
+    std::shared_ptr<io::RpcClient> client;
+  };
   struct Subscription {
     std::int32_t member;
     io::RpcStreamHandler handler;
+    std::shared_ptr<io::RpcClient> client;  // outlives its stream
     std::unique_ptr<io::RpcStream> stream;
   };
 
@@ -96,6 +125,55 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
         [weak = weak_from_this(), id, member](io::IoResult<std::string> result) {
           if (const auto self = weak.lock()) self->answered(id, member, std::move(result));
         });
+  }
+
+  // ---- who votes
+
+  void refresh() {
+    executor_.timers().set(refresh_, executor_.now() + kRefreshEvery);
+    // Those that no open call may be waiting for.
+    std::erase_if(retired_, [this](const Retired& each) {
+      return calls_.empty() || calls_.begin()->first > each.last_call;
+    });
+    if (std::exchange(refreshing_, true)) return;
+    members_.at(pick())->call("Quorum/Members", proto::QuorumMembersRequest().SerializeAsString(),
+                              kRefreshTimeout,
+                              [weak = weak_from_this()](const io::IoResult<std::string>& result) {
+                                const auto self = weak.lock();
+                                if (!self) return;
+                                self->refreshing_ = false;
+                                if (result) self->take_voters(*result);
+                              });
+  }
+
+  void take_voters(const std::string& bytes) {
+    proto::QuorumMembersReply reply;
+    if (!reply.ParseFromString(bytes) || reply.error().code() != 0) return;
+    if (reply.voters().empty() || reply.voters_size() > kVotersMax) return;
+    Addresses addresses;
+    for (const auto& each : reply.voters()) {
+      const auto known = configured_.find(each.id());
+      if (!each.host().empty() && each.port() > 0 && each.port() <= 65535) {
+        addresses[each.id()] = {each.host(), static_cast<std::uint16_t>(each.port())};
+      } else if (known != configured_.end()) {
+        addresses[each.id()] = known->second;
+      }
+    }
+    if (!reply.from_leader()) addresses.insert(addresses_.begin(), addresses_.end());
+    if (addresses.empty() || addresses == addresses_) return;
+    std::map<std::int32_t, std::shared_ptr<io::RpcClient>> members;
+    for (const auto& [id, address] : addresses) {
+      const auto at = addresses_.find(id);
+      const bool same = at != addresses_.end() && at->second == address;
+      members[id] = same ? members_.at(id) : connect_(id, address);
+    }
+    for (auto& [id, client] : std::exchange(members_, std::move(members))) {
+      retired_.push_back({last_call_, std::move(client)});
+    }
+    addresses_ = std::move(addresses);
+    known_.store(members_.size(), std::memory_order_relaxed);
+    if (!members_.contains(leader_)) leader_ = -1;
+    if (!members_.contains(next_)) next_ = after(next_);
   }
 
   void answered(std::uint64_t id, std::int32_t member, io::IoResult<std::string> result) {
@@ -142,6 +220,7 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
   void believe(std::int32_t member) {
     if (leader_ == member) return;
     leader_ = next_ = member;
+    if (connect_) executor_.timers().set(refresh_, executor_.now());
     // Who still listens to another is told, on a turn of its own.
     executor_.post([weak = weak_from_this(), member] {
       const auto self = weak.lock();
@@ -166,13 +245,20 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     auto subscription = std::move(at->second);
     subscriptions_.erase(at);
     // A stream is not ended from within its own callback.
-    executor_.post([stream = std::move(subscription->stream)] {});
+    executor_.post([client = subscription->client, stream = std::move(subscription->stream)] {});
     subscription->handler.on_broken(error);
   }
 
   io::Executor& executor_;
   base::Random random_;
-  const Members members_;
+  const Connect connect_;
+  const Addresses configured_;
+  Addresses addresses_;  // of members_, when they may change
+  std::map<std::int32_t, std::shared_ptr<io::RpcClient>> members_;
+  std::vector<Retired> retired_;
+  std::atomic<std::size_t> known_{0};
+  base::Timer refresh_;
+  bool refreshing_ = false;
   std::int32_t leader_ = -1;  // believed
   std::int32_t next_ = -1;    // whom to ask when no leader is known
   std::uint64_t last_call_ = 0;
@@ -204,7 +290,10 @@ std::unique_ptr<io::RpcStream> QuorumClient::Core::subscribe(const std::string& 
   const std::uint64_t id = ++last_subscription_;
   const std::int32_t member = pick();
   auto& mine = subscriptions_[id];
-  mine = std::make_shared<Subscription>(Subscription{member, std::move(handler), nullptr});
+  mine = std::make_shared<Subscription>(Subscription{.member = member,
+                                                     .handler = std::move(handler),
+                                                     .client = members_.at(member),
+                                                     .stream = {}});
   const auto weak = weak_from_this();
   io::RpcStreamHandler inner;
   inner.on_message = [weak, id](std::string message) {
@@ -221,12 +310,18 @@ std::unique_ptr<io::RpcStream> QuorumClient::Core::subscribe(const std::string& 
     self->doubt(member);
     self->broke(id, error);
   };
-  mine->stream = members_.at(member)->subscribe(method, std::move(request), std::move(inner));
+  mine->stream = mine->client->subscribe(method, std::move(request), std::move(inner));
   return std::make_unique<Stream>(weak, id);
 }
 
 QuorumClient::QuorumClient(io::Executor& executor, base::Random random, Members members)
-    : core_(std::make_shared<Core>(executor, random, std::move(members))) {}
+    : core_(std::make_shared<Core>(executor, random, std::move(members), Addresses(), nullptr)) {}
+QuorumClient::QuorumClient(io::Executor& executor, base::Random random, Addresses configured,
+                           Connect connect)
+    : core_(std::make_shared<Core>(executor, random, Members(), std::move(configured),
+                                   std::move(connect))) {
+  core_->start();
+}
 QuorumClient::~QuorumClient() = default;
 void QuorumClient::call(const std::string& method, std::string request, base::Duration timeout,
                         io::RpcReply reply) {
@@ -238,5 +333,6 @@ std::unique_ptr<io::RpcStream> QuorumClient::subscribe(const std::string& method
   return core_->subscribe(method, std::move(request), std::move(handler));
 }
 std::int32_t QuorumClient::believed_leader() const { return core_->leader(); }
+std::size_t QuorumClient::known() const { return core_->known(); }
 
 }  // namespace control

@@ -9,9 +9,15 @@
 // A subscription goes to the member believed to lead, or to the next in turn when none is known,
 // and breaks when that member ends it or is found not to lead: subscribe again. The members must be
 // able to refuse it by ending it.
+//
+// Voters come and go while brokers run. One that was given addresses asks the leader for its voters
+// now and then (Quorum/Members), so that it finds those that were added, and asks those no more
+// that were removed. Where both it and the log know no other, a voter stays where it was
+// configured.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +25,7 @@
 #include "common/base/random.h"
 #include "common/base/time.h"
 #include "common/io/executor.h"
+#include "common/io/net.h"
 #include "common/io/rpc.h"
 
 namespace control {
@@ -27,8 +34,14 @@ class QuorumClient final : public io::RpcClient {
  public:
   using Members = std::map<std::int32_t, std::unique_ptr<io::RpcClient>>;  // by controller id
 
-  // `members` is not empty; their callbacks come on `executor`.
+  using Addresses = std::map<std::int32_t, io::Address>;  // by controller id
+  using Connect =
+      std::function<std::unique_ptr<io::RpcClient>(std::int32_t id, const io::Address&)>;
+
+  // `members` is not empty; their callbacks come on `executor`. They stay who they are.
   QuorumClient(io::Executor& executor, base::Random random, Members members);
+  // Follows changes of the voters; `configured` is not empty.
+  QuorumClient(io::Executor& executor, base::Random random, Addresses configured, Connect connect);
   // Open calls are not answered; streams break no more.
   ~QuorumClient() override;
 
@@ -39,6 +52,8 @@ class QuorumClient final : public io::RpcClient {
 
   // -1: not known at present.
   std::int32_t believed_leader() const;
+  // How many controllers it would ask. Any thread.
+  std::size_t known() const;
 
   class Core;
 

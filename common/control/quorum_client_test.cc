@@ -6,6 +6,7 @@
 
 #include "common/wire/error_code.h"
 #include "proto/controller.pb.h"
+#include "proto/quorum.pb.h"
 #include "tests/sim/sim_executor.h"
 #include "tests/sim/world.h"
 
@@ -101,6 +102,46 @@ TEST_F(QuorumClientTest, FollowsHints) {
     EXPECT_TRUE(call().has_value());
     EXPECT_EQ(asked(), before + 1);
   }
+}
+
+// Goal: voters that are added are found, and those that are removed are asked no more. Method: one
+// member is configured; it says that there is another, elsewhere, and that one takes over alone.
+TEST_F(QuorumClientTest, FollowsVoters) {
+  std::map<std::string, Member*> at;
+  std::vector<std::string> connected;
+  const auto connect = [&](std::int32_t id, const io::Address& address) {
+    auto member = std::make_unique<Member>(executor, id);
+    at[address.to_string()] = member.get();
+    connected.push_back(address.to_string());
+    return member;
+  };
+  client = std::make_unique<QuorumClient>(executor, base::Random(3),
+                                          QuorumClient::Addresses{{1, {"one", 1}}}, connect);
+  const auto voters = [](const std::vector<std::pair<std::int32_t, std::string>>& listed) {
+    proto::QuorumMembersReply reply;
+    reply.set_from_leader(true);
+    for (const auto& [id, host] : listed) {
+      auto* to = reply.add_voters();
+      to->set_id(id);
+      to->set_host(host);
+      to->set_port(host.empty() ? 0 : 7);
+    }
+    return reply.SerializeAsString();
+  };
+  at["one:1"]->answer = [&] { return voters({{1, ""}, {2, "two"}}); };
+  EXPECT_TRUE(call().has_value());
+  ASSERT_TRUE(world.run_until([&] { return at.contains("two:7"); }, seconds(3)));
+  EXPECT_EQ(connected, (std::vector<std::string>{"one:1", "two:7"}));
+
+  at["one:1"]->answer = [] { return io::io_failure(ECONNREFUSED, "refused"); };
+  at["two:7"]->answer = [&] { return voters({{2, "two"}}); };
+  EXPECT_TRUE(call().has_value());
+  EXPECT_EQ(client->believed_leader(), 2);
+  // The one that is gone is asked no more, even when nobody answers.
+  world.run_until([] { return false; }, seconds(3));
+  at["two:7"]->answer = [] { return io::io_failure(ECONNREFUSED, "refused"); };
+  EXPECT_FALSE(call(milliseconds(500)).has_value());
+  EXPECT_EQ(connected.size(), 2u);
 }
 
 // Goal: members that are down or know nothing are passed by.

@@ -30,5 +30,6 @@ inline constexpr const char* kRemoveVoter = "Admin/RemoveVoter";
 inline constexpr const char* kQuorumStep = "Quorum/Step";
 inline constexpr const char* kQuorumWatch = "Quorum/Watch";
 inline constexpr const char* kQuorumProbe = "Quorum/Probe";
+inline constexpr const char* kQuorumMembers = "Quorum/Members";
 
 }  // namespace controller::methods
