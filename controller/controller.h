@@ -58,7 +58,7 @@ struct Config {
   // A broker whose heartbeats stay away for that long is fenced; one whose subscription breaks,
   // after this short time already (controller/node/liveness.h).
   base::Duration broker_session_timeout = std::chrono::seconds(3);
-  base::Duration broker_suspect_timeout = std::chrono::milliseconds(200);
+  base::Duration broker_suspect_timeout = std::chrono::milliseconds(50);
   // How often leaderships go back to preferred replicas that are in sync; 0: never.
   base::Duration leader_balance_interval = std::chrono::seconds(10);
   // The log is cut behind a snapshot when it has grown by this much since the last one.

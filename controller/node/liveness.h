@@ -25,7 +25,7 @@ class Liveness {
  public:
   struct Config {
     base::Duration session_timeout = std::chrono::seconds(3);
-    base::Duration suspect_timeout = std::chrono::milliseconds(200);
+    base::Duration suspect_timeout = std::chrono::milliseconds(50);
   };
   // `why` is for people. Called on the executor, not from within another call.
   using Expired = std::function<void(base::BrokerId, const std::string& why)>;
