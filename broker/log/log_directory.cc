@@ -263,7 +263,8 @@ void LogDirectory::note_failure(const io::IoError& error) {
 io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const PartitionName& name,
                                                                   const base::Uuid& topic_id,
                                                                   const LogConfig& config,
-                                                                  base::WallMs now) {
+                                                                  base::WallMs now,
+                                                                  Durable durable) {
   if (health_.failed()) return std::unexpected(*health_.reason());
   const std::string path = partition_path(name);
   if (disk_.exists(path)) {
@@ -281,15 +282,10 @@ io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const Partitio
     if (!checkpoint->on_disk(name)) continue;
     if (auto wrote = write_checkpoint(*checkpoint); !wrote) return std::unexpected(wrote.error());
   }
-  auto wrote = disk_.make_directories(path);
-  if (wrote) {
-    wrote = disk_.replace_file(path + "/partition.metadata", encode_partition_metadata(topic_id));
-  }
-  if (wrote) wrote = disk_.sync_directory(path_);
-  if (!wrote) {
-    note_failure(wrote.error());
+  if (auto made = make_directory(path, topic_id, durable); !made) {
+    note_failure(made.error());
     (void)disk_.remove_all(path);
-    return std::unexpected(wrote.error());
+    return std::unexpected(made.error());
   }
   auto opened = Log::open(services(), path, config, {.clean_shutdown = true, .now = now});
   if (!opened) {
@@ -297,6 +293,28 @@ io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const Partitio
     return std::unexpected(opened.error());
   }
   return std::move(opened->log);
+}
+
+io::IoResult<void> LogDirectory::make_directory(const std::string& path, const base::Uuid& topic_id,
+                                                Durable durable) {
+  const std::string metadata = path + "/partition.metadata";
+  const std::string text = encode_partition_metadata(topic_id);
+  if (auto made = disk_.make_directories(path); !made) return made;
+  if (durable == Durable::kNow) {
+    if (auto wrote = disk_.replace_file(metadata, text); !wrote) return wrote;
+    return disk_.sync_directory(path_);
+  }
+  // Torn by a crash it names no topic, and there are no segments: as if it was not there.
+  auto file = disk_.open(metadata, io::OpenMode::kCreateEmpty);
+  if (!file) return std::unexpected(file.error());
+  return (*file)->write_at(base::as_bytes(text), 0);
+}
+
+io::IoResult<void> LogDirectory::sync_created() {
+  if (health_.failed()) return std::unexpected(*health_.reason());
+  auto synced = disk_.sync_filesystem(path_);
+  if (!synced) health_.fail(synced.error());
+  return synced;
 }
 
 io::IoResult<std::string> LogDirectory::delete_partition(const PartitionName& name,

@@ -7,6 +7,7 @@
 // before any partition is opened, so a crash while recovering is a crash.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,10 +80,16 @@ class LogDirectory {
   io::IoResult<std::vector<Found>> partitions() const;
   io::IoResult<Log::Opened> open_partition(const PartitionName& name, const LogConfig& config,
                                            base::WallMs now, bool tolerate_loss = false);
-  // A new, empty partition; durable when this returns. EEXIST: one with records is there already.
+  // A new, empty partition. EEXIST: one with records is there already. kNow: durable when this
+  // returns. kLater: with the next sync_created(), before which nothing may be appended; a crash
+  // leaves it, nothing, or an empty directory that is made anew or adopted.
+  enum class Durable : std::uint8_t { kNow, kLater };
   io::IoResult<std::unique_ptr<Log>> create_partition(const PartitionName& name,
                                                       const base::Uuid& topic_id,
-                                                      const LogConfig& config, base::WallMs now);
+                                                      const LogConfig& config, base::WallMs now,
+                                                      Durable durable = Durable::kNow);
+  // One sync for all that was created with kLater.
+  io::IoResult<void> sync_created();
   // Takes the partition's directory away, durably: a crash does not bring it back. Returns the path
   // to remove_all() later. The Log must not be used for writing any more.
   io::IoResult<std::string> delete_partition(const PartitionName& name, base::Random& random);
@@ -115,6 +122,8 @@ class LogDirectory {
   io::IoResult<void> load_checkpoints();
   io::IoResult<void> remove_leftovers();
   io::IoResult<void> write_checkpoint(OffsetCheckpoint& checkpoint);
+  io::IoResult<void> make_directory(const std::string& path, const base::Uuid& topic_id,
+                                    Durable durable);
   void note_failure(const io::IoError& error);
   io::IoResult<bool> has_segments(const std::string& partition_path) const;
 

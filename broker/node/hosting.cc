@@ -34,6 +34,8 @@ struct Hosting::Round {
   std::vector<Opening> openings;
   std::atomic<std::size_t> next{0};
   std::size_t openers = 0;  // still at work; home
+  bool together = false;    // new ones wait for one sync
+  std::atomic<bool> created{false};
 };
 
 struct Hosting::Shared {
@@ -182,22 +184,30 @@ void Hosting::remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<R
 void Hosting::open_all(std::shared_ptr<Round> round) {
   if (round->openings.empty()) return publish(std::move(round));
   round->openers = std::min(chores_.openers, round->openings.size());
+  round->together = round->openings.size() >= chores_.sync_together_from;
   for (std::size_t i = 0; i < round->openers; ++i) {
     home_.blocking(
         [this, round] {
           for (;;) {
             const std::size_t at = round->next++;
             if (at >= round->openings.size()) return;
-            open_one(round->openings[at]);
+            open_one(*round, round->openings[at]);
           }
         },
         [this, round] {
-          if (--round->openers == 0) publish(round);
+          if (--round->openers == 0) sync_created(round);
         });
   }
 }
 
-void Hosting::open_one(Opening& opening) {
+// Nothing is appended to what was just made before its directory is durable. If that fails, nothing
+// of this directory is served any more.
+void Hosting::sync_created(std::shared_ptr<Round> round) {
+  if (!round->together || !round->created) return publish(std::move(round));
+  home_.blocking([this] { (void)directory_.sync_created(); }, [this, round] { publish(round); });
+}
+
+void Hosting::open_one(Round& round, Opening& opening) {
   const std::string path = directory_.partition_path(opening.name);
   const base::WallMs now = node_.clock.wall_ms();
   std::unique_ptr<Log> log;
@@ -235,10 +245,12 @@ void Hosting::open_one(Opening& opening) {
     }
   }
   if (!exists) {
-    auto made = directory_.create_partition(opening.name, opening.topic_id,
-                                            log_config(*opening.config), now);
+    auto made = directory_.create_partition(
+        opening.name, opening.topic_id, log_config(*opening.config), now,
+        round.together ? LogDirectory::Durable::kLater : LogDirectory::Durable::kNow);
     if (!made) return opening.fail(made.error());
     log = std::move(*made);
+    round.created = true;
   }
   const auto known = directory_.high_watermark_of(opening.name);
   opening.opened = std::make_shared<Partition>(

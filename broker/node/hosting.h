@@ -34,6 +34,9 @@ class Hosting {
  public:
   struct Chores {
     std::size_t openers = 2;  // logs opened side by side
+    // From this many logs of one change on, new ones are made durable by one sync for all: three
+    // for each would be most of what creating a big topic costs.
+    std::size_t sync_together_from = 8;
     base::Duration checkpoint_every = std::chrono::seconds(5);
     base::Duration retention_every = std::chrono::minutes(5);
     base::Duration reopen_every = std::chrono::seconds(1);  // what a full disk kept from opening
@@ -92,7 +95,8 @@ class Hosting {
   void remove_gone(std::shared_ptr<Round> round);
   void remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<Round> round);
   void open_all(std::shared_ptr<Round> round);
-  void open_one(Opening& opening);  // worker thread
+  void sync_created(std::shared_ptr<Round> round);
+  void open_one(Round& round, Opening& opening);  // worker thread
   void publish(std::shared_ptr<Round> round);
   void reopen();
   void apply_configs(const Change& change);
