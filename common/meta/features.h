@@ -22,7 +22,7 @@ struct SupportedFeature {
 // (4.3-IV0): some switch features off for levels that they do not.
 inline constexpr std::array kSupportedFeatures = {
     SupportedFeature{"eligible.leader.replicas.version", 0, 1, 1},
-    SupportedFeature{"group.version", 0, 1, 0},
+    SupportedFeature{"group.version", 0, 1, 1},
     SupportedFeature{"kraft.version", 1, 1, 1},
     SupportedFeature{"metadata.version", 30, 30, 30},
     SupportedFeature{"transaction.version", 0, 2, 2},

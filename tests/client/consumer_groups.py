@@ -85,7 +85,6 @@ def run_consumer_groups(suite, node, install, folder):
     def with_members(test):
         def run():
             tools = kafka_tools.Tools(deps.kafka_lib(install), node.bootstrap, folder)
-            tools.run("kafka-features", "upgrade", "--feature", "group.version=1", ok=False)  # or it is on already
             try:
                 test(tools)
             finally:

@@ -66,8 +66,7 @@ def main():
         print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {folder}", flush=True)
         clients.run_clients(suite, node, arguments.install)
         tools.run_tools(suite, node, arguments.install, folder)
-        if "consumer groups" in (arguments.only or ""):  # only when asked for: a feature is turned on for it
-            consumer_groups.run_consumer_groups(suite, node, arguments.install, folder)
+        consumer_groups.run_consumer_groups(suite, node, arguments.install, folder)
         node.stop()
         tools.run_dump_log(suite, node, arguments.install, folder)
         transactions.run_transactions(suite, context)
