@@ -23,10 +23,23 @@ void SimExecutor::schedule(base::Duration delay, Work work) {
   const std::uint64_t id = ++next_id_;
   waiting_.emplace(id, std::move(work));
   world_.after(delay, [self = self_, id] {
-    if (!*self) return;
-    auto node = (*self)->waiting_.extract(id);
-    if (!node.empty()) node.mapped()();
+    if (*self) (*self)->run(id);
   });
+}
+
+void SimExecutor::run(std::uint64_t id) {
+  if (frozen_) return due_.push_back(id);
+  auto node = waiting_.extract(id);
+  if (!node.empty()) node.mapped()();
+}
+
+void SimExecutor::thaw() {
+  frozen_ = false;
+  for (const std::uint64_t id : std::exchange(due_, {})) {
+    world_.after({}, [self = self_, id] {
+      if (*self) (*self)->run(id);
+    });
+  }
 }
 
 void SimExecutor::blocking(Work work, Work done) {
@@ -39,7 +52,7 @@ void SimExecutor::blocking(Work work, Work done) {
 }
 
 void SimExecutor::arm() {
-  if (killed_) return;
+  if (killed_ || frozen_) return;
   const auto next = timers_.next_deadline();
   if (!next || (armed_ && *armed_ <= std::max(*next, world_.now()))) return;
   // The wheel names a lower bound; a turn that fires nothing must not repeat at one instant.
@@ -50,6 +63,7 @@ void SimExecutor::arm() {
     SimExecutor* executor = *self;
     if (!executor || executor->killed_ || executor->armed_ != when) return;
     executor->armed_.reset();
+    if (executor->frozen_) return;
     executor->timers_.advance(executor->world_.now());
   });
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "common/base/timer_wheel.h"
 #include "common/io/executor.h"
@@ -31,6 +32,10 @@ class SimExecutor final : public io::Executor {
   // executor between kill() and the destruction of the executor.
   void kill();
   bool killed() const { return killed_; }
+  // SIGSTOP: nothing runs until thaw(); what comes due meanwhile runs then, in its order.
+  void freeze() { frozen_ = true; }
+  void thaw();
+  bool frozen() const { return frozen_; }
 
   // How long blocking work takes.
   base::Duration blocking_min = std::chrono::microseconds(50);
@@ -39,6 +44,7 @@ class SimExecutor final : public io::Executor {
  private:
   void schedule(base::Duration delay, Work work);
   void arm();
+  void run(std::uint64_t id);
 
   World& world_;
   base::Random random_;
@@ -47,6 +53,8 @@ class SimExecutor final : public io::Executor {
   std::map<std::uint64_t, Work> waiting_;  // events of the world name them by id
   std::optional<base::Instant> armed_;
   bool killed_ = false;
+  bool frozen_ = false;
+  std::vector<std::uint64_t> due_;      // while frozen
   std::shared_ptr<SimExecutor*> self_;  // null inside once destroyed
 };
 

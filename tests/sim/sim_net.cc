@@ -38,7 +38,11 @@ struct SimNetwork::State {
   World& world;
   base::Random random;
   std::map<std::string, Host*> listeners;  // by address
-  std::set<Route> cuts;
+  bool is_cut(const std::string& a, const std::string& b) const {
+    return cuts.contains({a, b}) || cuts.contains({b, a});
+  }
+
+  std::set<Route> cuts;  // from, to
   std::vector<std::weak_ptr<Socket>> sockets;
   std::uint16_t next_port = 20'000;
 };
@@ -188,7 +192,7 @@ class Host final : public io::Net {
 };
 
 void Socket::pump() {
-  if (closed_ || state_->cuts.contains(route(local_.host, peer_.host))) return;
+  if (closed_ || state_->cuts.contains({local_.host, peer_.host})) return;
   auto other = other_.lock();
   if (!other) return;
   while (!out_.empty() && in_flight_ < kWindow) {
@@ -281,7 +285,7 @@ void Host::connect(const io::Address& address, Connected done) {
         if (!*alive) return;
         auto found = state->listeners.find(address.to_string());
         if (found == state->listeners.end()) return fail(ECONNREFUSED, address.to_string());
-        if (state->cuts.contains(route(local.host, address.host))) {
+        if (state->is_cut(local.host, address.host)) {
           return fail(ETIMEDOUT, address.to_string());
         }
         auto socket = std::make_shared<Socket>(state, this, executor_, local, address);
@@ -326,7 +330,12 @@ std::unique_ptr<io::Net> SimNetwork::join(const std::string& host, SimExecutor& 
 }
 
 void SimNetwork::cut(const std::string& a, const std::string& b) {
-  state_->cuts.insert(route(a, b));
+  cut_one_way(a, b);
+  cut_one_way(b, a);
+}
+
+void SimNetwork::cut_one_way(const std::string& from, const std::string& to) {
+  state_->cuts.emplace(from, to);
 }
 
 void SimNetwork::heal() {

@@ -25,6 +25,7 @@ class SimNetwork {
   Faults faults;
   // Nothing arrives between the two hosts until heal(); what was sent waits, as with TCP.
   void cut(const std::string& a, const std::string& b);
+  void cut_one_way(const std::string& from, const std::string& to);
   void heal();
   // Ends every connection between the two at once.
   void reset(const std::string& a, const std::string& b);

@@ -34,18 +34,18 @@ struct SimRpc::State {
     return base::Duration(
         random.between(owner->faults.delay_min.count(), owner->faults.delay_max.count() + 1));
   }
-  bool lost(const std::string& a, const std::string& b) {
-    return is_cut(a, b) || random.chance(owner->faults.lost_percent, 100);
+  bool lost(const std::string& from, const std::string& to) {
+    return cuts.contains({from, to}) || random.chance(owner->faults.lost_percent, 100);
   }
   bool is_cut(const std::string& a, const std::string& b) const {
-    return cuts.contains({std::min(a, b), std::max(a, b)});
+    return cuts.contains({a, b}) || cuts.contains({b, a});
   }
 
   SimRpc* owner;  // null when gone
   World& world;
   base::Random random;
   std::map<std::string, Server*> servers;
-  std::set<std::pair<std::string, std::string>> cuts;
+  std::set<std::pair<std::string, std::string>> cuts;  // from, to
   std::vector<std::weak_ptr<Link>> links;
 };
 
@@ -147,7 +147,7 @@ class Server final : public io::RpcServer {
 void send_back(const StatePtr& state, const std::weak_ptr<Client>& to, std::uint64_t id,
                io::IoResult<std::string> result) {
   auto client = to.lock();
-  if (!client || !state->owner || state->lost(client->from, client->address)) return;
+  if (!client || !state->owner || state->lost(client->address, client->from)) return;
   state->world.after(state->delay(), [to, id, result = std::move(result)]() mutable {
     if (auto waiting = to.lock()) waiting->answer(id, std::move(result));
   });
@@ -265,7 +265,12 @@ std::unique_ptr<io::RpcClient> SimRpc::connect(const std::string& from, const st
 }
 
 void SimRpc::cut(const std::string& a, const std::string& b) {
-  state_->cuts.emplace(std::min(a, b), std::max(a, b));
+  cut_one_way(a, b);
+  cut_one_way(b, a);
+}
+
+void SimRpc::cut_one_way(const std::string& from, const std::string& to) {
+  state_->cuts.emplace(from, to);
   for (const auto& weak : state_->links) {
     const LinkPtr link = weak.lock();
     if (!link || !state_->is_cut(link->server, link->client)) continue;

@@ -34,6 +34,8 @@ class SimRpc {
   Faults faults;
   // Nothing passes between the two; open streams break.
   void cut(const std::string& a, const std::string& b);
+  // Nothing passes from the one to the other; streams between them break, as they need both ways.
+  void cut_one_way(const std::string& from, const std::string& to);
   void heal();
 
   struct State;

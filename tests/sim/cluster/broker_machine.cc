@@ -40,7 +40,8 @@ BrokerMachine::BrokerMachine(World& world, SimNetwork& network, SimRpc& rpc, std
       id_(id),
       controllers_(std::move(controllers)),
       host_(broker_host(id)),
-      clock_(world) {
+      clock_(world),
+      diag_(world, host_) {
   [[maybe_unused]] auto made = disk.make_directories(kLogs);
   [[maybe_unused]] auto synced = disk.sync_filesystem("/");
   world.after_each([this, alive = alive_] {
@@ -134,6 +135,30 @@ void BrokerMachine::stop() {
       disk.kill_process();
     });
   });
+}
+
+void BrokerMachine::freeze() {
+  if (!executor_ || executor_->frozen()) return;
+  world_.trace("frozen", host_);
+  executor_->freeze();
+}
+
+void BrokerMachine::thaw() {
+  if (!frozen()) return;
+  world_.trace("thawed", host_);
+  executor_->thaw();
+}
+
+void BrokerMachine::wipe() {
+  crash(true);
+  world_.trace("wiped", host_);
+  const auto good = [&](const io::IoResult<void>& done) {
+    if (!done) world_.fail(Verdict::kIncorrect, "cannot wipe: " + done.error().what);
+  };
+  disk.faults = {};
+  good(disk.remove_all(kData));
+  good(disk.make_directories(kLogs));
+  good(disk.sync_filesystem("/"));
 }
 
 }  // namespace sim

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "broker/broker.h"
-#include "common/base/diag.h"
 #include "tests/sim/disk/sim_disk.h"
 #include "tests/sim/sim_clock.h"
+#include "tests/sim/sim_diag.h"
 #include "tests/sim/sim_executor.h"
 #include "tests/sim/sim_net.h"
 #include "tests/sim/sim_rpc.h"
@@ -27,6 +27,14 @@ class BrokerMachine {
 
   void start();
   void crash(bool power);
+  // SIGSTOP and SIGCONT.
+  void freeze();
+  void thaw();
+  bool frozen() const { return executor_ && executor_->frozen(); }
+  // The machine comes back with an empty disk: after a loss of power.
+  void wipe();
+  // Its wall clock jumps: so far ahead of the world's from now on.
+  void skew(base::WallMs ahead) { clock_.wall_offset = ahead; }
   // As SIGTERM: leaders are moved away first.
   void stop();
   bool up() const { return executor_ != nullptr; }
@@ -51,7 +59,7 @@ class BrokerMachine {
   const std::vector<std::int32_t> controllers_;
   const std::string host_;
   SimClock clock_;
-  base::SilentDiag diag_;
+  SimDiag diag_;
   std::unique_ptr<SimExecutor> executor_;
   std::unique_ptr<io::Net> net_;
   std::unique_ptr<io::RpcClient> quorum_;

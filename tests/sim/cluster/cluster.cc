@@ -69,6 +69,8 @@ void Cluster::heal() {
     if (machine.broken()) machine.crash(true);
     machine.may_fail_to_start = false;
   };
+  for (auto& each : controllers) each->thaw();
+  for (auto& each : brokers) each->thaw();
   for (auto& each : controllers) mend(*each);
   for (auto& each : brokers) mend(*each);
   world.run_until(
@@ -107,6 +109,7 @@ bool Cluster::fully_replicated(const std::string& topic) const {
     const meta::Partition& partition = found->partitions[i];
     if (partition.leader == meta::kNoBroker) return false;
     if (partition.isr.size() != partition.replicas.size()) return false;
+    if (!partition.adding.empty() || !partition.removing.empty()) return false;
   }
   return true;
 }
@@ -114,12 +117,20 @@ bool Cluster::fully_replicated(const std::string& topic) const {
 void Cluster::check_replicas_equal(const std::string& topic) {
   std::map<std::int32_t, std::vector<std::pair<BrokerMachine*, std::shared_ptr<broker::Partition>>>>
       replicas;
+  const meta::ImagePtr now = image();
+  const meta::Topic* known = now ? now->topic(topic) : nullptr;
+  if (known == nullptr) return facts.wrong("no controller knows " + topic);
   for (auto& each : brokers) {
     const auto table = each->broker()->node().partitions->snapshot();
     const auto* found = table->find(topic);
     if (found == nullptr) continue;
     for (const auto& partition : found->partitions) {
-      if (partition) replicas[partition->index()].emplace_back(each.get(), partition);
+      if (!partition) continue;
+      const auto& members =
+          known->partitions[static_cast<std::size_t>(partition->index())].replicas;
+      // What has moved away may still be there for a moment.
+      if (std::ranges::find(members, base::BrokerId(each->id())) == members.end()) continue;
+      replicas[partition->index()].emplace_back(each.get(), partition);
     }
   }
   for (auto& [index, copies] : replicas) {
@@ -130,6 +141,24 @@ void Cluster::check_replicas_equal(const std::string& topic) {
       if (bytes_of(*copy, start) == first) continue;
       facts.wrong(name_of(*copy, *machine) + " differs from " +
                   name_of(*copies.front().second, *copies.front().first));
+    }
+  }
+}
+
+void Cluster::describe(const std::string& topic) {
+  for (auto& each : brokers) {
+    if (!each->broker()) continue;
+    const auto table = each->broker()->node().partitions->snapshot();
+    const auto* found = table->find(topic);
+    if (found == nullptr) continue;
+    for (const auto& partition : found->partitions) {
+      if (!partition) continue;
+      const auto at = partition->bounds();
+      const auto number = [](auto value) { return std::to_string(value.value()); };
+      world.trace(name_of(*partition, *each),
+                  "[" + number(at.start) + ", " + number(at.end) + ") durable " +
+                      number(at.durable) + " visible " + number(at.visible) + " leader " +
+                      number(at.leader) + " epoch " + number(at.leader_epoch));
     }
   }
 }

@@ -32,6 +32,8 @@ class Cluster {
   meta::ImagePtr image() const;
   // Every partition of `topic` has all its replicas in sync and a leader, as the controller says.
   bool fully_replicated(const std::string& topic) const;
+  // Traces every replica of `topic`: to look at one seed.
+  void describe(const std::string& topic);
   // The replicas of `topic` hold the same bytes; else fails the run.
   void check_replicas_equal(const std::string& topic);
 

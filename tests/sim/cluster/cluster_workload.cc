@@ -6,6 +6,7 @@
 #include "common/wire/msg/create_topics_request.h"
 #include "common/wire/msg/create_topics_response.h"
 #include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/mischief.h"
 #include "tests/sim/cluster/tail_reader.h"
 #include "tests/sim/cluster/workloads.h"
 #include "tests/sim/cluster/writer.h"
@@ -23,8 +24,11 @@ class ClusterRun {
  public:
   explicit ClusterRun(World& world)
       : world_(world),
-        random_(world.random("faults")),
-        cluster_(world, {}),
+        random_(world.random("workload")),
+        cluster_(world, {.brokers = random_.chance(1, 2)   ? 3
+                                    : random_.chance(1, 2) ? 4
+                                                           : 5}),
+        mischief_(cluster_, kTopic, kPartitions),
         admin_(world, cluster_.facts.network, "admin") {
     admin_.patience = seconds(2);
     for (std::int32_t i = 0; i < kPartitions; ++i) {
@@ -44,9 +48,10 @@ class ClusterRun {
     }
     for (auto& each : writers_) each->start();
     for (auto& each : readers_) each->start();
-    world_.after(seconds(1), [this] { misbehave(); });
+    mischief_.start();
     world_.run_for(seconds(20));
     heal_and_check();
+    if (world_.failed() && world_.verbose()) cluster_.describe(kTopic);
   }
 
  private:
@@ -78,110 +83,13 @@ class ClusterRun {
     });
   }
 
-  // ---- faults
-
   BrokerMachine& any_broker() { return *cluster_.brokers[random_.below(cluster_.brokers.size())]; }
-  ControllerMachine& any_controller() {
-    return *cluster_.controllers[random_.below(cluster_.controllers.size())];
-  }
-  std::string any_host() {
-    return random_.chance(1, 2) ? any_broker().host() : any_controller().host();
-  }
-
-  void misbehave() {
-    if (!faulty_) return;
-    world_.after(milliseconds(random_.between(20, 900)), [this] { misbehave(); });
-    if (random_.chance(1, 3)) {
-      harm_controller(any_controller());
-    } else if (random_.chance(1, 4)) {
-      harm_network();
-    } else {
-      harm_broker(any_broker());
-    }
-  }
-
-  template <class Machine>
-  bool start_again(Machine& machine) {
-    if (machine.up() && !machine.broken()) return false;
-    // What a failed sync left in the page cache is not on the medium: the machine starts anew.
-    if (machine.broken()) machine.crash(true);
-    if (random_.chance(2, 3)) {
-      machine.disk.faults = {};
-      machine.may_fail_to_start = false;
-      machine.start();
-    }
-    return true;
-  }
-
-  void harm_broker(BrokerMachine& broker) {
-    if (start_again(broker)) return;
-    auto& disk = broker.disk;
-    switch (random_.below(9)) {
-      case 0:
-        return broker.crash(true);
-      case 1:
-        return broker.crash(false);
-      case 2:
-      case 3:
-        return disk.stop_at(disk.operations() + random_.below(60));
-      case 4:
-        broker.may_fail_to_start = true;
-        disk.faults.fail_sync = disk.syncs() + random_.below(12);
-        return;
-      case 5:
-        broker.may_fail_to_start = true;
-        disk.faults.fail_operation = disk.operations() + random_.below(60);
-        return;
-      case 6: {
-        const auto space = disk.space("/");
-        if (!space || disk.faults.capacity_bytes) return disk.faults.capacity_bytes.reset();
-        disk.faults.capacity_bytes = space->total_bytes - space->free_bytes + random_.below(6000);
-        broker.may_fail_to_start = true;
-        return;
-      }
-      default:
-        return broker.stop();
-    }
-  }
-
-  void harm_controller(ControllerMachine& controller) {
-    if (start_again(controller)) return;
-    switch (random_.below(4)) {
-      case 0:
-        return controller.crash(false);
-      case 1:
-        return controller.disk.stop_at(controller.disk.operations() + random_.below(20));
-      default:
-        return controller.crash(true);
-    }
-  }
-
-  void harm_network() {
-    const std::string a = any_host();
-    const std::string b = any_host();
-    switch (random_.below(4)) {
-      case 0:
-      case 1:
-        cluster_.facts.network.heal();
-        cluster_.rpc.heal();
-        return;
-      case 2:
-        if (a != b) cluster_.facts.network.reset(a, b);
-        return;
-      default:
-        if (a == b) return;
-        world_.trace("cut", a + " | " + b);
-        cluster_.facts.network.cut(a, b);
-        cluster_.rpc.cut(a, b);
-        return;
-    }
-  }
 
   // ---- the end
 
   void heal_and_check() {
     if (world_.failed()) return;
-    faulty_ = false;
+    mischief_.stop();
     world_.trace("heal");
     cluster_.heal();
     if (!everybody_goes_on()) return;
@@ -255,11 +163,11 @@ class ClusterRun {
   World& world_;
   base::Random random_;
   Cluster cluster_;
+  Mischief mischief_;
   KafkaClient admin_;
   std::vector<std::unique_ptr<Writer>> writers_;
   std::vector<std::unique_ptr<TailReader>> readers_;
   bool created_ = false;
-  bool faulty_ = true;
 };
 
 }  // namespace

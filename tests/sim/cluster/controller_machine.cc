@@ -17,7 +17,8 @@ ControllerMachine::ControllerMachine(World& world, SimRpc& rpc, std::int32_t id,
       id_(id),
       voters_(std::move(voters)),
       host_(controller_host(id)),
-      clock_(world) {
+      clock_(world),
+      diag_(world, host_) {
   [[maybe_unused]] auto made = disk.make_directories(kData);
   [[maybe_unused]] auto synced = disk.sync_filesystem("/");
   world.after_each([this, alive = alive_] {
@@ -80,6 +81,18 @@ void ControllerMachine::crash(bool power) {
     disk.kill_process();
   }
   disk.stop_at(std::nullopt);
+}
+
+void ControllerMachine::freeze() {
+  if (!executor_ || executor_->frozen()) return;
+  world_.trace("frozen", host_);
+  executor_->freeze();
+}
+
+void ControllerMachine::thaw() {
+  if (!frozen()) return;
+  world_.trace("thawed", host_);
+  executor_->thaw();
 }
 
 }  // namespace sim

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "common/base/diag.h"
 #include "controller/controller.h"
 #include "tests/sim/disk/sim_disk.h"
 #include "tests/sim/sim_clock.h"
+#include "tests/sim/sim_diag.h"
 #include "tests/sim/sim_executor.h"
 #include "tests/sim/sim_rpc.h"
 #include "tests/sim/world.h"
@@ -26,6 +26,11 @@ class ControllerMachine {
 
   void start();
   void crash(bool power);
+  // SIGSTOP and SIGCONT.
+  void freeze();
+  void thaw();
+  bool frozen() const { return executor_ && executor_->frozen(); }
+  void skew(base::WallMs ahead) { clock_.wall_offset = ahead; }
   bool up() const { return executor_ != nullptr; }
   // The process is there but must be restarted: it could not start, or its disk failed.
   bool broken() const;
@@ -44,7 +49,7 @@ class ControllerMachine {
   const std::vector<std::int32_t> voters_;
   const std::string host_;
   SimClock clock_;
-  base::SilentDiag diag_;
+  SimDiag diag_;
   std::unique_ptr<SimExecutor> executor_;
   std::unique_ptr<io::RpcServer> endpoint_;
   std::unique_ptr<controller::Controller> controller_;

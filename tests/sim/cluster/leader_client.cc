@@ -37,6 +37,9 @@ void LeaderClient::ask() {
       for (const auto& topic : response->topics) {
         for (const auto& partition : topic.partitions) {
           if (partition.partition_index != partition_ || partition.leader_id < 0) continue;
+          // From a broker that has not heard of the last election, as clients do by KIP-320.
+          if (partition.leader_epoch < leader_epoch_) continue;
+          leader_epoch_ = partition.leader_epoch;
           looking_ = false;
           found_ = true;
           client_.aim(broker_host(partition.leader_id));

@@ -41,6 +41,7 @@ class LeaderClient {
   const std::vector<std::string> brokers_;
   const std::string topic_;
   const std::int32_t partition_;
+  std::int32_t leader_epoch_ = -1;  // the latest heard of
   bool found_ = false;
   bool looking_ = false;
 };

@@ -5,10 +5,9 @@
 
 namespace sim {
 
-// Three controllers, three brokers, replicated topics; producers with acks=all and consumers, while
-// machines crash with and without power, end orderly, lose their disks' syncs, run full, and are
-// cut off from each other. What was acknowledged or read stays; replicas end up equal; once all has
-// healed everybody goes on.
+// Three controllers, three to five brokers, replicated topics; producers with acks=all and
+// consumers, while all goes wrong that mischief.h knows. What was acknowledged or read stays;
+// replicas end up equal; once all has healed everybody goes on.
 void run_cluster(World& world);
 
 }  // namespace sim
