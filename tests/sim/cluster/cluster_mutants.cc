@@ -23,7 +23,7 @@ struct Defect {
 };
 constexpr Defect kDefects[] = {
     // the quorum
-    {"store-skips-sync", 2},
+    {"store-skips-sync", 4},
     {"raft-keeps-conflicting-entries", 18},
     // who leads, who is in sync
     {"keep-leader-epoch", 1},
@@ -35,13 +35,13 @@ constexpr Defect kDefects[] = {
     {"node-acks-failed-sync", 6},
     {"node-acks-duplicates-at-once", 4},
     {"node-checks-no-sequence", 1},
-    {"node-shows-unsynced", 2},
+    {"node-shows-unsynced", 4},
     {"node-finds-no-divergence", 5},
     {"node-leads-on-when-replaced", 4},
     {"replica-acks-alone", 3},
     {"replica-counts-minimal-isr", 4},
     {"replica-counts-unsynced-leader", 6},
-    {"replica-joins-behind", 1},
+    {"replica-joins-behind", 6},
     // followers
     {"repl-fetches-before-flush", 1},
 };
