@@ -26,8 +26,6 @@ inline constexpr const char* kFounders = "moldau.dev/founders";
 inline constexpr const char* kEvenOut = "moldau.dev/even-out";
 // On Pods: the hash of what a restart would be needed for.
 inline constexpr const char* kRevision = "moldau.dev/revision";
-// On the ConfigMap of all brokers: the keys that were set online, "a,b".
-inline constexpr const char* kSetOnline = "moldau.dev/set-online";
 }  // namespace annotation
 
 namespace port {
