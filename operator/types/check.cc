@@ -1,5 +1,6 @@
 // A value against its schema, and the schema's defaults.
 #include <algorithm>
+#include <map>
 #include <regex>
 #include <set>
 
@@ -87,7 +88,11 @@ class Check {
   }
 
   static bool matches(const std::string& pattern, const Json& value) {
-    return std::regex_match(value.get_ref<const std::string&>(), std::regex(pattern));
+    // As many as the schemas have.
+    thread_local std::map<std::string, std::regex> compiled;
+    auto at = compiled.find(pattern);
+    if (at == compiled.end()) at = compiled.emplace(pattern, pattern).first;
+    return std::regex_match(value.get_ref<const std::string&>(), at->second);
   }
 
   void look_at_text(const Json& schema, const Json& value, const std::string& path) {
