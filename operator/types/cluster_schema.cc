@@ -17,7 +17,9 @@ Json storage(const std::string& path) {
                      {"class", text("The StorageClass; the default one when not given.",
                                     {{"maxLength", 253}, {"minLength", 1}})}},
                     {}, {{"default", Json::object()}});
-  out = with_rule(out, "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+  out = with_rule(out,
+                  "!has(self.size) || !has(oldSelf.size) || "
+                  "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
                   path + ".storage.size: a volume cannot shrink");
   return with_rule(out,
                    "has(self.class) == has(oldSelf.class) && "
