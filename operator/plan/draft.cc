@@ -8,6 +8,8 @@
 namespace kube {
 namespace {
 
+constexpr std::size_t kNoteMax = 1'000;  // the API server drops longer ones
+
 std::string image_for(const ClusterSpec& spec, const OperatorSettings& settings) {
   if (!spec.image.empty()) return spec.image;
   if (spec.version.empty()) return settings.image;
@@ -95,6 +97,7 @@ std::optional<NodePlan> Draft::node_plan(const DraftNode& node) {
 
 void Draft::event(EmitEvent::Type type, std::string_view reason, std::string action,
                   std::string note, const Json* related) {
+  if (note.size() > kNoteMax) note.resize(kNoteMax);
   EmitEvent out{type, std::string(reason), std::move(action), std::move(note), std::nullopt};
   if (related != nullptr) out.related = name_of(*related);
   actions.push_back(std::move(out));

@@ -6,12 +6,20 @@
 #include <chrono>
 
 #include "operator/plan/draft.h"
+#include "operator/plan/status.h"
 #include "operator/types/conditions.h"
 
 namespace kube {
 namespace {
 
 constexpr std::int64_t kCaughtUpMs = 5'000;
+// A Pod that waits for its volume or its image for so long is no news yet.
+constexpr base::WallMs kPatienceMs = 20'000;
+
+bool is_young(const Json& pod, base::WallMs now) {
+  const auto made = parse_timestamp(text_at(pod, {"metadata", "creationTimestamp"}));
+  return made && now >= *made && now < *made + kPatienceMs;
+}
 
 bool is_outdated(Draft& draft, const DraftNode& node) {
   if (!node.stays() || node.pod == nullptr || is_ending(node.pod)) return false;
@@ -56,7 +64,7 @@ bool is_disturbed(Draft& draft) {
     const PodPhase phase = phase_of(each);
     if (phase == PodPhase::kReady) continue;
     disturbed = true;
-    if (phase != PodPhase::kStuck) continue;
+    if (phase != PodPhase::kStuck || is_young(*each.pod, draft.now)) continue;
     Note note{reason::kPodStuck, each.pod_name + ": " + complaint_of(each)};
     draft.degraded.push_back(note);
     if (draft.outdated > 0) draft.blocked.push_back(std::move(note));

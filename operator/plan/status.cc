@@ -20,6 +20,21 @@ std::string timestamp(base::WallMs at) {
   return out.data();
 }
 
+std::optional<base::WallMs> parse_timestamp(const std::string& text) {
+  using namespace std::chrono;
+  int year = 0, hour = 0, minute = 0, second = 0;
+  unsigned month = 0, day = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2d:%2d:%2d", &year, &month, &day, &hour, &minute,
+                  &second) != 6) {
+    return std::nullopt;
+  }
+  const year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                            std::chrono::day(day)};
+  if (!date.ok()) return std::nullopt;
+  const auto at = sys_days(date) + hours(hour) + minutes(minute) + seconds(second);
+  return duration_cast<milliseconds>(at.time_since_epoch()).count();
+}
+
 const Json& condition_of(const Json& resource, std::string_view type) {
   static const Json kNone = Json::object();
   for (const Json& each : list_at(resource, {"status", "conditions"})) {

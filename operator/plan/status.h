@@ -2,6 +2,7 @@
 // Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ Json conditions_of(const Json& resource, const std::vector<Condition>& condition
 
 // "2026-01-31T12:00:00Z"
 std::string timestamp(base::WallMs at);
+// The same backwards; nothing when it is not one.
+std::optional<base::WallMs> parse_timestamp(const std::string& text);
 
 // The condition of that type in the status that the resource has; an empty object when it has none.
 const Json& condition_of(const Json& resource, std::string_view type);

@@ -33,6 +33,7 @@ class World {
     ClusterHave have;
     have.resource = cluster;
     for (const auto& [key, object] : objects) have.objects.push_back(object);
+    have.node_racks = node_racks;
     have.control_error = "nobody leads";
     if (leader() == 0) return have;
     ControlSeen control;
@@ -132,6 +133,7 @@ class World {
   std::map<std::int32_t, BrokerSeen> brokers;
   std::map<std::string, std::string> configs;
   std::set<std::string> broken_images;
+  std::map<std::string, std::string> node_racks;
   bool under_replicated = false;
   bool stuck_drains = false;
   bool refuses_restarts = false;
