@@ -165,6 +165,12 @@ void Controller::Core::serve_movement() {
   serve_method<proto::ClusterHealthRequest>(methods::kClusterHealth, [this](const auto& request) {
     return cluster::cluster_health(request, *state_.head(), settings_);
   });
+  serve_method<proto::DescribeTopicsRequest>(methods::kDescribeTopics, [this](const auto& request) {
+    return cluster::describe_topics(request, *state_.head());
+  });
+  serve_method<proto::DescribeClusterRequest>(
+      methods::kDescribeCluster,
+      [this](const auto& request) { return cluster::describe_cluster(request, *state_.head()); });
   serve_method<proto::RebalanceRequest>(methods::kRebalance, [this](const auto& request) {
     return cluster::rebalance(request, *state_.head(), settings_);
   });

@@ -23,6 +23,7 @@ namespace controller::cluster {
 
 // Kafka's bound on one request; more is POLICY_VIOLATION.
 inline constexpr std::int64_t kPartitionsPerRequestMax = 10'000;
+inline constexpr int kDescribedTopicsMax = 10'000;
 inline constexpr std::int32_t kProducerIdBlock = 1000;
 inline constexpr int kListenersMax = 64;
 
@@ -111,6 +112,10 @@ Decision<proto::MayRestartReply> may_restart(const proto::MayRestartRequest& req
 Decision<proto::ClusterHealthReply> cluster_health(const proto::ClusterHealthRequest& request,
                                                    const meta::Image& image,
                                                    const Settings& settings);
+Decision<proto::DescribeTopicsReply> describe_topics(const proto::DescribeTopicsRequest& request,
+                                                     const meta::Image& image);
+Decision<proto::DescribeClusterReply> describe_cluster(const proto::DescribeClusterRequest& request,
+                                                       const meta::Image& image);
 Decision<proto::RebalanceReply> rebalance(const proto::RebalanceRequest& request,
                                           const meta::Image& image, const Settings& settings);
 
