@@ -15,7 +15,7 @@ BYTES = 1 << 20       # a file among sources
 RATCHET = "tests/lint/ratchet.txt"
 
 # The world is reached only through seams: clocks, threads, sleeps and entropy live in shells.
-SHELLS = ("common/host/", "broker/shell/", "controller/shell/", "cli/", "tests/bench/", "tests/client/", "tests/crash/",
+SHELLS = ("common/host/", "broker/shell/", "controller/shell/", "operator/shell/", "cli/", "tests/bench/", "tests/client/", "tests/crash/",
           "tests/sim/main.cc")
 WORLD = [
     (re.compile(r"\bstd::j?thread\b(?!::id)"), "a thread"),
