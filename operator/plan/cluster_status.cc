@@ -48,15 +48,32 @@ std::string version_of(const Draft& draft) {
              : image.substr(colon + 1);
 }
 
+// From outside: what the Service of that listener has; on every machine with a broker when it is a
+// port of machines. Empty while it has none.
+std::string outside_bootstrap(const Draft& draft, const ListenerSpec& listener) {
+  const auto [host, number] = bootstrap_address(draft.names, listener, draft.have.objects);
+  if (host != kHostIp) return host.empty() ? "" : host + ":" + std::to_string(number);
+  std::set<std::string> machines;
+  for (const DraftNode& each : draft.nodes) {
+    if (each.role != Role::kBroker || each.pod == nullptr) continue;
+    machines.insert(text_at(*each.pod, {"status", "hostIP"}));
+  }
+  std::string out;
+  for (const std::string& each : machines) {
+    if (each.empty()) continue;
+    out += (out.empty() ? "" : ",") + each + ":" + std::to_string(number);
+  }
+  return out;
+}
+
 Json listeners_of(const Draft& draft) {
   Json out = Json::array();
   for (const ListenerSpec& each : draft.spec.listeners) {
-    std::string host = draft.names.address(draft.names.bootstrap());
-    if (each.type != ListenerSpec::Type::kInternal) {
-      host = draft.names.address(draft.names.cluster() + "-" + each.name + "-bootstrap");
-    }
-    out.push_back(
-        {{"name", each.name}, {"bootstrapServers", host + ":" + std::to_string(each.port)}});
+    const bool internal = each.type == ListenerSpec::Type::kInternal;
+    out.push_back({{"name", each.name},
+                   {"bootstrapServers", internal ? draft.names.address(draft.names.bootstrap()) +
+                                                       ":" + std::to_string(each.port)
+                                                 : outside_bootstrap(draft, each)}});
   }
   return out;
 }
@@ -155,6 +172,11 @@ Json status_of(Draft& draft) {
   all.push_back({condition::kStable, stable, stable ? reason::kAsWanted : reason::kChanging, ""});
   tell(draft, all[2]);
   tell(draft, all[3]);
+  const Json& was = condition_of(draft.have.resource, condition::kStable);
+  if (stable && text_at(was, {"status"}) == "False") {
+    draft.event(EmitEvent::Type::kNormal, reason::kAsWanted, std::string(condition::kStable),
+                "All is as wanted.");
+  }
   const Json& resource = draft.have.resource;
   Json out = {{"observedGeneration", number_at(resource, {"metadata", "generation"})},
               {"conditions", conditions_of(resource, all, draft.now)},

@@ -135,6 +135,23 @@ TEST(PlanCluster, StopsAtAStuckPodAndReplacesItOnceTheSpecIsMended) {
   EXPECT_EQ(world.condition("Stable"), "True AsWanted");
 }
 
+// A machine that is gone: its Pod neither serves nor ends. Said after a while; nothing is forced.
+TEST(PlanCluster, TellsOfAPodThatIsAwayForLong) {
+  World world = installed();
+  Json& pod = *world.pod("demo-broker-2");
+  pod["spec"]["nodeName"] = "n2";
+  pod["status"]["phase"] = "Unknown";
+  pod["status"]["conditions"] = Json::array(
+      {{{"type", "Ready"}, {"status", "False"}, {"lastTransitionTime", "2027-01-15T08:00:00Z"}}});
+  world.now = 1'800'000'000'000 + 60'000;
+  for (const Action& each : world.plan().actions) world.act(each);
+  EXPECT_EQ(world.condition("Degraded"), "False AsWanted");
+  world.now += 120'000;
+  for (const Action& each : world.plan().actions) world.act(each);
+  EXPECT_EQ(world.condition("Degraded"), "True PodNotReady");
+  EXPECT_THAT(world.restarted, IsEmpty());
+}
+
 TEST(PlanCluster, RestartsNobodyWhilePaused) {
   World world = installed();
   world.cluster["spec"] = {{"image", "moldau:2"}, {"updatePolicy", {{"paused", true}}}};

@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "operator/plan/names.h"
@@ -42,6 +44,13 @@ std::optional<std::string> advertised_listeners(const Names& names, const Cluste
                                                 const Node& broker,
                                                 const std::vector<Json>& objects,
                                                 std::string& waiting);
+
+// Where clients from outside begin: host and port; an empty host while there is none.
+std::pair<std::string, std::int64_t> bootstrap_address(const Names& names,
+                                                       const ListenerSpec& listener,
+                                                       const std::vector<Json>& objects);
+// Stands for the address of a broker's machine.
+inline constexpr std::string_view kHostIp = "$(HOST_IP)";
 
 struct NodePlan {
   const NodePool* pool = nullptr;

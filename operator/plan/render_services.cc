@@ -44,6 +44,10 @@ Json from_outside(const Names& names, const ListenerSpec& listener, const std::s
   return out;
 }
 
+std::string outside_service(const Names& names, const ListenerSpec& listener) {
+  return names.cluster() + "-" + listener.name + "-bootstrap";
+}
+
 }  // namespace
 
 std::string listener_service(const std::string& pod_name, const ListenerSpec& listener) {
@@ -62,8 +66,7 @@ std::vector<Json> render_services(const Names& names, const ClusterSpec& spec,
   out.push_back(bootstrap(names, spec));
   for (const ListenerSpec& listener : spec.listeners) {
     if (listener.type == ListenerSpec::Type::kInternal) continue;
-    out.push_back(
-        from_outside(names, listener, names.cluster() + "-" + listener.name + "-bootstrap"));
+    out.push_back(from_outside(names, listener, outside_service(names, listener)));
     for (const Node& node : brokers) {
       Json service = from_outside(names, listener, listener_service(node.pod_name, listener));
       service["spec"]["selector"][label::kNodeId] = std::to_string(node.id);
@@ -108,7 +111,7 @@ std::pair<std::string, std::int64_t> given_address(const ListenerSpec& listener,
     const Json& ports = list_at(*service, {"spec", "ports"});
     const std::int64_t number = ports.empty() ? 0 : number_at(ports[0], {"nodePort"});
     if (number == 0) return {};
-    return {"$(HOST_IP)", number};
+    return {std::string(kHostIp), number};
   }
   const Json& ingress = list_at(*service, {"status", "loadBalancer", "ingress"});
   if (ingress.empty()) return {};
@@ -123,6 +126,12 @@ std::string upper(std::string text) {
 }
 
 }  // namespace
+
+std::pair<std::string, std::int64_t> bootstrap_address(const Names& names,
+                                                       const ListenerSpec& listener,
+                                                       const std::vector<Json>& objects) {
+  return given_address(listener, service_called(outside_service(names, listener), objects));
+}
 
 std::optional<std::string> advertised_listeners(const Names& names, const ClusterSpec& spec,
                                                 const Node& broker,

@@ -48,6 +48,12 @@ TEST(Listeners, OfNodePortsAreToldTheMachinesAddress) {
   EXPECT_THAT(file_of(world, "demo-broker-2"),
               HasSubstr("listeners: \"INTERNAL://:9091,CLIENT://:9092,OUTSIDE://:9095\"\n"));
   EXPECT_EQ(world.condition("Stable"), "True AsWanted");
+  (*world.at("Service/demo-outside-bootstrap"))["spec"]["ports"][0]["nodePort"] = 30000;
+  (*world.pod("demo-broker-1"))["status"]["hostIP"] = "10.0.0.1";
+  (*world.pod("demo-broker-2"))["status"]["hostIP"] = "10.0.0.2";
+  run(world);
+  EXPECT_EQ(text_at(list_at(world.cluster, {"status", "listeners"})[1], {"bootstrapServers"}),
+            "10.0.0.1:30000,10.0.0.2:30000");
 }
 
 TEST(Listeners, OfLoadBalancersAreToldItsAddress) {

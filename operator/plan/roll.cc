@@ -16,9 +16,35 @@ constexpr std::int64_t kCaughtUpMs = 5'000;
 // A Pod that waits for its volume or its image for so long is no news yet.
 constexpr base::WallMs kPatienceMs = 20'000;
 
+// One that is not ready for so long is: it recovers a large log, or its machine is gone.
+constexpr base::WallMs kSilenceMs = 120'000;
+
 bool is_young(const Json& pod, base::WallMs now) {
   const auto made = parse_timestamp(text_at(pod, {"metadata", "creationTimestamp"}));
   return made && now >= *made && now < *made + kPatienceMs;
+}
+
+// When the Pod was ready last, was made, or should have ended; nothing when it does not say.
+std::optional<base::WallMs> away_since(const Json& pod) {
+  if (is_ending(&pod)) {
+    return parse_timestamp(text_at(pod, {"metadata", "deletionTimestamp"}));
+  }
+  for (const Json& each : list_at(pod, {"status", "conditions"})) {
+    if (text_at(each, {"type"}) != "Ready") continue;
+    return parse_timestamp(text_at(each, {"lastTransitionTime"}));
+  }
+  return parse_timestamp(text_at(pod, {"metadata", "creationTimestamp"}));
+}
+
+void tell_of_absence(Draft& draft, const Node& node) {
+  const auto since = away_since(*node.pod);
+  if (!since || draft.now < *since + kSilenceMs) return;
+  std::string message = node.pod_name + " is not ready since " + timestamp(*since);
+  const std::string machine = text_at(*node.pod, {"spec", "nodeName"});
+  if (is_ending(node.pod)) message += ": it should have ended. Is " + machine + " still there?";
+  const std::string why = complaint_of(node);
+  if (!why.empty()) message += ": " + why;
+  draft.degraded.push_back({reason::kPodNotReady, message});
 }
 
 bool is_outdated(Draft& draft, const DraftNode& node) {
@@ -64,6 +90,7 @@ bool is_disturbed(Draft& draft) {
     const PodPhase phase = phase_of(each);
     if (phase == PodPhase::kReady) continue;
     disturbed = true;
+    if (phase == PodPhase::kStarting || phase == PodPhase::kEnding) tell_of_absence(draft, each);
     if (phase != PodPhase::kStuck || is_young(*each.pod, draft.now)) continue;
     Note note{reason::kPodStuck, each.pod_name + ": " + complaint_of(each)};
     draft.degraded.push_back(note);
