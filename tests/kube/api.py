@@ -60,7 +60,7 @@ class Api:
             except (ValueError, KeyError):
                 pass
             raise ApiError(answer.status, text[:2000])
-        return json.loads(text) if text.startswith("{") else text
+        return json.loads(text) if "json" in answer.headers.get("Content-Type", "") else text
 
     @staticmethod
     def path(kind, namespace=None, name=None, api_version=None):

@@ -8,6 +8,7 @@ usage: lab.py build | up | down [--keep] | load FILE.tar | sh NODE [COMMAND...] 
 import argparse
 import glob
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -82,6 +83,9 @@ class Lab:
         self.directory, self.nodes, self.port = os.path.abspath(directory), nodes, port
         self.kubeconfig = os.path.join(self.directory, "kubeconfig")
         self.bin = None
+        if os.path.exists(self.kubeconfig):  # it keeps the port that it was made with
+            with open(self.kubeconfig) as file:
+                self.port = int(re.search(r"https://127.0.0.1:(\d+)", file.read()).group(1))
 
     def environment(self):
         self.bin = self.bin or build()
@@ -120,7 +124,8 @@ class Lab:
         return result.stdout
 
     def kill_node(self, name):
-        """As if its plug was pulled. up() brings it back."""
+        """As if its plug was pulled: nobody is told. up() brings it back."""
+        self.cut(name, True)
         with open(os.path.join(self.directory, name + ".pid")) as file:
             os.kill(int(file.read()), signal.SIGKILL)
 

@@ -38,7 +38,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     suite = Suite(arguments.only or None, True, os.path.abspath("build/test-logs/kube"))
     test_image.run_image(suite, arguments.image, arguments.binaries)
-    lab = Lab(arguments.dir or f"/tmp/moldau-kube-test-{os.getpid()}", 3, free_port() if not arguments.dir else 16443)
+    lab = Lab(arguments.dir or f"/tmp/moldau-kube-test-{os.getpid()}", 3, free_port())
     world = World(lab)
     with tempfile.TemporaryDirectory(prefix="moldau-kube-images-") as folder:
         following, client = os.path.join(folder, "next.tar"), os.path.join(folder, "client.tar")

@@ -49,9 +49,10 @@ class World:
         self.api = Api(self.lab.kubeconfig)
 
     def install(self):
-        """The operator, by the chart with its defaults, in a namespace that takes only `restricted` pods."""
+        """The operator, by the chart with its defaults, in a namespace that takes only `restricted` pods. A lab that was
+        there before (--dir) may have it."""
         self.api.apply(namespace_object(SYSTEM))
-        self.lab.run("helm", "install", "moldau", os.path.join(ROOT, "charts/moldau"), "-n", SYSTEM, "--set", "image.tag=dev")
+        self.lab.run("helm", "upgrade", "--install", "moldau", os.path.join(ROOT, "charts/moldau"), "-n", SYSTEM, "--set", "image.tag=dev")
         until("the operator is ready", 60, self.operator_ready, explain=lambda: self.told(SYSTEM))
 
     def operator_ready(self):
