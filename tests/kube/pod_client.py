@@ -68,7 +68,8 @@ def work(bootstrap, topic, partitions):
     acked, failed, gaps = [{} for _ in range(partitions)], [], Gaps()
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 1,
                          "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "retry.backoff.ms": 20,
-                         "log_level": 0})
+                         # A node whose plug is pulled answers nothing: by default a client waits a minute for that.
+                         "socket.timeout.ms": 5000, "request.timeout.ms": 5000, "log_level": 0})
     group = Group(bootstrap, topic)
     group.start()
     began = []
