@@ -1,5 +1,6 @@
 #include "operator/node/observe.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "operator/plan/topic.h"
@@ -10,11 +11,23 @@ namespace {
 constexpr base::Duration kRacksFresh = std::chrono::seconds(30);
 constexpr int kNodesPerPage = 500;
 constexpr std::size_t kPagesMax = 100;
+constexpr std::int64_t kReplicasDefault = 3;  // min(3, live brokers): controller/cluster/decide.h
 
 bool same(const std::vector<ControllerAddress>& a, const std::vector<ControllerAddress>& b) {
   return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
     return x.id == y.id && x.host == y.host && x.pod_ip == y.pod_ip && x.port == y.port;
   });
+}
+
+// The brokers' default gives a topic as many replicas as there are brokers at that moment, up to
+// three: made while a cluster starts, or a broker is away, it would have too few for good.
+bool is_early(const Json& cluster, const Json& topic, const std::vector<BrokerSeen>& brokers) {
+  if (find(topic, {"spec", "replicationFactor"})) return false;
+  if (find(cluster, {"spec", "config", "default.replication.factor"})) return false;
+  const std::int64_t wanted = number_at(cluster, {"spec", "brokers", "replicas"}, kReplicasDefault);
+  const auto live = std::ranges::count_if(
+      brokers, [](const BrokerSeen& each) { return !each.fenced && !each.draining; });
+  return live < std::min(wanted, kReplicasDefault);
 }
 
 }  // namespace
@@ -128,6 +141,10 @@ io::Task<Observer::TopicView> Observer::topic(JsonPtr resource) {
     co_return view;
   }
   view.have.topic = std::move(*told);
+  if (!view.have.topic && is_early(*owner, *resource, view.have.brokers)) {
+    view.have.control_error = "brokers are missing that its replicas are to be on";
+    co_return view;
+  }
   view.have.cluster = ClusterPresence::kReachable;
   co_return view;
 }

@@ -117,8 +117,11 @@ std::string watch_target(const WatchRequest& request, std::chrono::seconds timeo
 }
 
 std::optional<Json> parse_object(std::string_view text) {
+  // Large, and of no use here: who owns which field, and what kubectl applied last.
   const auto keep = [](int, Json::parse_event_t event, Json& parsed) {
-    return event != Json::parse_event_t::key || parsed != "managedFields";
+    return event != Json::parse_event_t::key ||
+           (parsed != "managedFields" &&
+            parsed != "kubectl.kubernetes.io/last-applied-configuration");
   };
   Json out = Json::parse(text, keep, false);
   if (!out.is_object()) return std::nullopt;

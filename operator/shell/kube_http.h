@@ -43,7 +43,7 @@ struct KubeHttpStats {
   std::atomic<std::uint64_t> calls{0};
   std::atomic<std::uint64_t> failures{0};  // no answer, or 5xx
   std::atomic<std::uint64_t> throttled{0};
-  std::atomic<std::uint64_t> writes{0};  // calls that are neither get nor list
+  std::atomic<std::uint64_t> writes{0};  // neither get nor list, nor of the Lease
   std::atomic<std::uint64_t> watches_opened{0};
 };
 
@@ -84,7 +84,7 @@ struct HttpForm {
 HttpForm form_of(const ApiCall& call);
 std::string watch_target(const WatchRequest& request, std::chrono::seconds timeout);
 std::string escape(std::string_view text);
-// Reads JSON, leaving out metadata.managedFields; nothing when it is none.
+// Reads JSON, leaving out metadata.managedFields and kubectl's annotation; nothing when it is none.
 std::optional<Json> parse_object(std::string_view text);
 // From an answer with a status that is no success.
 ApiError error_of(int status, std::string_view body);

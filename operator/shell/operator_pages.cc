@@ -119,7 +119,8 @@ void OperatorPages::add_api_metrics() {
                      host::Metrics::Value([&source] { return double(source.load()); }));
   };
   counter("moldau_operator_api_calls_total", "Calls of the Kubernetes API.", stats.calls);
-  counter("moldau_operator_api_writes_total", "Calls that neither get nor list.", stats.writes);
+  counter("moldau_operator_api_writes_total",
+          "Calls that neither get nor list, without the renewals of the Lease.", stats.writes);
   counter("moldau_operator_api_failures_total", "Calls without an answer, or with a 5xx.",
           stats.failures);
   counter("moldau_operator_api_throttled_total", "Calls that were told to wait.", stats.throttled);
