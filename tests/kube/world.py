@@ -72,6 +72,14 @@ class World:
         """Where the operator runs that leads, as far as can be told: the first that is ready."""
         return next((pod["spec"]["nodeName"] for pod in self.api.list("Pod", SYSTEM) if ready(pod)), None)
 
+    def operator_metric(self, name):
+        """The sum over a metric's labels, of all operators there are."""
+        total = 0.0
+        for pod in filter(ready, self.api.list("Pod", SYSTEM)):
+            text = self.api.request("GET", f"/api/v1/namespaces/{SYSTEM}/pods/{pod['metadata']['name']}:9644/proxy/metrics")
+            total += sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
+        return total
+
     def operator_log(self, lines):
         parts = []
         for pod in self.api.list("Pod", SYSTEM):
