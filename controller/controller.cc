@@ -272,6 +272,7 @@ Stats Controller::Core::stats() const {
   Stats out;
   out.entries = entries_;
   out.brokers_fenced = brokers_fenced_;
+  out.unclean_elections = unclean_elections_;
   out.subscribers = publisher_.subscribers();
   out.failed = failed_;
   out.committed = state_.committed()->offset().value();
@@ -282,11 +283,37 @@ Stats Controller::Core::stats() const {
     out.leading = member_->raft().leading();
     out.leader = member_->raft().leader().value();
     out.term = member_->raft().term().value();
+    out.voters = static_cast<std::int64_t>(member_->raft().members().voters());
     out.syncs += member_->stats().syncs;
     out.snapshots += member_->stats().checkpoints;
     out.log_bytes = member_->stats().log_bytes;
   }
   return out;
+}
+
+std::optional<ClusterCounts> Controller::Core::cluster_counts() const {
+  if (!ready()) return std::nullopt;
+  const meta::Image& image = *state_.committed();
+  const auto health = cluster::cluster_health({}, image, settings_).reply;
+  const auto of = [&](proto::FindingKind kind) {
+    std::int64_t count = 0;
+    for (const auto& finding : health.findings()) {
+      if (finding.kind() == kind) count += finding.count();
+    }
+    return count;
+  };
+  return ClusterCounts{
+      .partitions_offline = of(proto::FINDING_KIND_OFFLINE),
+      .partitions_under_min_isr = of(proto::FINDING_KIND_UNDER_MIN_ISR),
+      .partitions_under_replicated = of(proto::FINDING_KIND_UNDER_REPLICATED),
+      .partitions_reassigning = of(proto::FINDING_KIND_REASSIGNING),
+      .partitions_leader_not_preferred = of(proto::FINDING_KIND_LEADER_NOT_PREFERRED),
+      .partitions = image.partition_count(),
+      .topics = static_cast<std::int64_t>(image.topics().size()),
+      .brokers_live = health.brokers_live(),
+      .brokers_fenced = of(proto::FINDING_KIND_BROKER_FENCED),
+      .brokers_draining = of(proto::FINDING_KIND_BROKER_DRAINING),
+  };
 }
 
 Controller::Controller(Seams seams, Config config)
@@ -298,5 +325,6 @@ void Controller::start(const std::string& data_directory, Done done) {
 void Controller::stop(std::move_only_function<void()> done) { core_->stop(std::move(done)); }
 meta::ImagePtr Controller::image() const { return core_->image(); }
 Stats Controller::stats() const { return core_->stats(); }
+std::optional<ClusterCounts> Controller::cluster_counts() const { return core_->cluster_counts(); }
 
 }  // namespace controller

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,8 +79,25 @@ struct Stats {
   std::uint64_t snapshots = 0;
   std::uint64_t log_bytes = 0;  // on disk now, without snapshots
   std::uint64_t subscribers = 0;
-  std::uint64_t brokers_fenced = 0;  // by this process, because they went
-  bool failed = false;               // the metadata disk failed: the node answers no more writes
+  std::int64_t voters = 0;              // of the quorum, as far as this node knows
+  std::uint64_t brokers_fenced = 0;     // by this process, because they went
+  std::uint64_t unclean_elections = 0;  // decided by this process: they may have lost records
+  bool failed = false;                  // the metadata disk failed: the node answers no more writes
+};
+
+// How many of what the leader sees in the cluster, for metrics. A partition counts in one of the
+// first three, the worst.
+struct ClusterCounts {
+  std::int64_t partitions_offline = 0;
+  std::int64_t partitions_under_min_isr = 0;
+  std::int64_t partitions_under_replicated = 0;
+  std::int64_t partitions_reassigning = 0;
+  std::int64_t partitions_leader_not_preferred = 0;
+  std::int64_t partitions = 0;
+  std::int64_t topics = 0;
+  std::int64_t brokers_live = 0;
+  std::int64_t brokers_fenced = 0;
+  std::int64_t brokers_draining = 0;  // whether live or fenced
 };
 
 class Controller {
@@ -106,6 +124,8 @@ class Controller {
   // The image of the last committed entry, for health pages. Executor's thread only.
   meta::ImagePtr image() const;
   Stats stats() const;
+  // Nothing unless this node leads. Looks at every partition. Executor's thread only.
+  std::optional<ClusterCounts> cluster_counts() const;
 
  private:
   class Core;

@@ -42,6 +42,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   void stop(std::move_only_function<void()> done);
   meta::ImagePtr image() const { return state_.committed(); }
   Stats stats() const;
+  std::optional<ClusterCounts> cluster_counts() const;
 
  private:
   // A controller on its way to be a voter, and who waits for it.
@@ -136,6 +137,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   std::string disk_error_;  // why nothing can change at present; empty: nothing is wrong
   std::uint64_t entries_ = 0;
   std::uint64_t brokers_fenced_ = 0;
+  std::uint64_t unclean_elections_ = 0;
   RaftNode::Stats earlier_;  // of members closed since the start
   base::Timer reopen_;
   base::Timer chores_;

@@ -183,6 +183,32 @@ TEST_F(ControllerLiveness, KilledBrokerLosesItsLeaderships) {
   EXPECT_EQ(partition(1).leader, kTwo);
   EXPECT_TRUE(is_fenced(1));
   EXPECT_EQ(controller->stats().brokers_fenced, 1u);
+  const auto counts = controller->cluster_counts();
+  ASSERT_TRUE(counts);
+  EXPECT_EQ(counts->brokers_live, 2);
+  EXPECT_EQ(counts->brokers_fenced, 1);
+  EXPECT_EQ(counts->partitions_under_replicated, counts->partitions);
+  EXPECT_EQ(counts->partitions_offline, 0);
+}
+
+// Goal: an election that may lose records is counted, one that loses none is not. Method: the only
+// replica in sync dies for good, and somebody asks for an unclean election.
+TEST_F(ControllerLiveness, UncleanElectionIsCounted) {
+  start();
+  boot_three();
+  ASSERT_EQ(set_isr({1}), 0);
+  kill_broker(1);
+  ASSERT_TRUE(wait([&] { return partition().leader == meta::kNoBroker; }));
+  EXPECT_EQ(controller->stats().unclean_elections, 0u);
+  EXPECT_EQ(controller->cluster_counts()->partitions_offline, 1);
+  proto::ElectLeadersRequest request;
+  request.set_election_type(1);
+  auto* asked = request.add_topics();
+  asked->set_name("t");
+  asked->add_partitions(0);
+  call<proto::ElectLeadersReply>(methods::kElectLeaders, request);
+  ASSERT_TRUE(wait([&] { return partition().leader == kTwo; }));
+  EXPECT_EQ(controller->stats().unclean_elections, 1u);
 }
 
 // Goal: a broker that hangs (its connection stays open) is fenced by the session timeout, not

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/meta/apply.h"
+#include "controller/cluster/partition_change.h"
 #include "controller/cluster/verdict.h"
 #include "controller/core.h"
 #include "controller/node/methods.h"
@@ -17,11 +19,32 @@ constexpr base::Duration kChoresEvery = std::chrono::seconds(1);
 constexpr std::size_t kEntryBytesMax = 32 << 20;
 static_assert(kEntryBytesMax <= wal::kEntryBytesMax);
 
+// Elections that may have lost what was acknowledged: of a leader that was neither in sync nor
+// known to hold it all (KIP-966).
+std::uint64_t unclean_elections(const std::vector<proto::Record>& records,
+                                const meta::Image& before) {
+  std::uint64_t found = 0;
+  for (const auto& record : records) {
+    if (!record.has_partition_change() || !record.partition_change().has_leader()) continue;
+    const auto& change = record.partition_change();
+    const base::BrokerId leader(change.leader());
+    const meta::Topic* topic = before.topic(meta::from_proto(change.topic_id()));
+    const auto index = static_cast<std::size_t>(change.partition());
+    if (leader == meta::kNoBroker || topic == nullptr || index >= topic->partitions.size())
+      continue;
+    const meta::Partition& was = topic->partitions[index];
+    if (was.leader == leader || cluster::contains(was.isr, leader)) continue;
+    if (!cluster::contains(was.elr, leader)) ++found;
+  }
+  return found;
+}
+
 }  // namespace
 
 raft::Index Controller::Core::append(const std::vector<proto::Record>& records) {
   proto::RecordBatch batch;
   for (const auto& each : records) *batch.add_records() = each;
+  unclean_elections_ += unclean_elections(records, *state_.head());
   const raft::Index index =
       member_->propose(std::make_shared<const std::string>(batch.SerializeAsString()));
   ++entries_;

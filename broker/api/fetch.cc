@@ -295,6 +295,7 @@ void FetchOperation::tell(Item& item, wire::FetchResponse& response,
     out.records = wire::Records::external(answer.slice->bytes.length,
                                           static_cast<std::uint32_t>(slices.size()));
     slices.push_back(answer.slice->bytes);
+    if (!follower_) item.partition->note_fetched(answer.slice->bytes.length);
   } else {
     out.records = wire::Records::of({});
   }

@@ -144,6 +144,9 @@ void Partition::write_locked(std::span<BatchAppend* const> batches, base::WallMs
     append->base_offset = view.base_offset();
     append->end_offset = view.next_offset();
   }
+  const auto records = batches.back()->end_offset - batches.front()->base_offset;
+  produced_records_.fetch_add(static_cast<std::uint64_t>(records), std::memory_order_relaxed);
+  produced_bytes_.fetch_add(result->bytes, std::memory_order_relaxed);
   after_write_locked(result->bytes, result->rolled);
 }
 
@@ -260,6 +263,16 @@ void Partition::read_locked(const ReadRequest& request, ReadAnswer& answer) {
     answer.aborted = std::move(*aborted);
   }
   answer.slice = std::move(*slice);
+}
+
+Partition::Traffic Partition::traffic() const {
+  return {.produced_bytes = produced_bytes_.load(std::memory_order_relaxed),
+          .produced_records = produced_records_.load(std::memory_order_relaxed),
+          .fetched_bytes = fetched_bytes_.load(std::memory_order_relaxed)};
+}
+
+void Partition::note_fetched(std::uint64_t bytes) {
+  fetched_bytes_.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 }  // namespace broker

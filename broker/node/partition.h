@@ -12,6 +12,7 @@
 // A follower's fetch offset is its acknowledgement. docs/replication.md, docs/architecture.md.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -258,6 +259,15 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
     base::Offset leader_watermark{0};  // as the leader told it last; 0 when leading
   };
   Bounds bounds();
+  // What clients wrote to and read from this replica since it was opened. Without the lock.
+  struct Traffic {
+    std::uint64_t produced_bytes = 0;
+    std::uint64_t produced_records = 0;  // offsets taken
+    std::uint64_t fetched_bytes = 0;     // by consumers; replication is not theirs
+  };
+  Traffic traffic() const;
+  // A consumer is sent so much.
+  void note_fetched(std::uint64_t bytes);
   std::shared_ptr<const config::TopicConfig> config();
   void set_config(std::shared_ptr<const config::TopicConfig> config, const LogConfig& log_config);
 
@@ -350,6 +360,9 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::uint32_t works_under_way_ = 0;  // flushes and cuts
   io::Executor* quiet_home_ = nullptr;
   io::Executor::Work on_quiet_;
+  std::atomic<std::uint64_t> produced_bytes_{0};
+  std::atomic<std::uint64_t> produced_records_{0};
+  std::atomic<std::uint64_t> fetched_bytes_{0};
   std::deque<Waiter> commit_waiters_;  // by offset, rising
   std::vector<Waiter> waiters_;        // all others
 

@@ -44,8 +44,8 @@ void AdminPages::add_ready(std::string name, std::function<std::string(Broker&)>
   });
 }
 
-void AdminPages::show(Broker& broker, const control::QuorumClient& controllers) {
-  add_broker_metrics(metrics_, broker);
+void AdminPages::show(Broker& broker, const control::QuorumClient& controllers, bool kafka_names) {
+  add_broker_metrics(metrics_, broker, kafka_names);
   metrics_.gauge("moldau_controllers_known", "Controllers that this broker would ask.", {},
                  [&controllers] { return static_cast<double>(controllers.known()); });
   broker_.store(&broker, std::memory_order_release);

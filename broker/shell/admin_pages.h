@@ -22,7 +22,7 @@ class AdminPages {
   io::IoResult<io::Address> start(const io::Address& address);
   // The broker has started, and outlives this: from now on its parts are shown, and the controllers
   // that it would ask.
-  void show(Broker& broker, const control::QuorumClient& controllers);
+  void show(Broker& broker, const control::QuorumClient& controllers, bool kafka_names);
   void stop();
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 
 #include "broker/api/table.h"
 #include "broker/log/cleaner.h"
@@ -10,6 +11,9 @@
 #include "broker/node/stats.h"
 #include "broker/node/txn_coordinator.h"
 #include "broker/shell/group_metrics.h"
+#include "broker/shell/held_partitions.h"
+#include "broker/shell/kafka_names.h"
+#include "broker/shell/topic_traffic.h"
 
 namespace broker::shell {
 namespace {
@@ -130,6 +134,40 @@ void add_topics(host::Metrics& metrics, Broker& broker) {
   });
 }
 
+// What clients write and read, by topic: a producer's load is counted by the partition's leader.
+void add_traffic(host::Metrics& metrics, Broker& broker) {
+  const auto traffic = std::make_shared<TopicTraffic>();
+  const auto each = [&](const char* name, const char* help,
+                        std::uint64_t TopicTraffic::Count::* of) {
+    metrics.counters(name, help, [&broker, traffic, of](const host::Metrics::Emit& emit) {
+      look_at(broker, *traffic);
+      for (const auto& [topic, count] : traffic->totals()) {
+        emit({{"topic", topic}}, static_cast<double>(count.*of));
+      }
+    });
+  };
+  each("moldau_topic_produced_bytes_total", "Bytes of batches that were appended for clients.",
+       &TopicTraffic::Count::produced_bytes);
+  each("moldau_topic_produced_records_total", "Records that were appended for clients.",
+       &TopicTraffic::Count::produced_records);
+  each("moldau_topic_fetched_bytes_total", "Bytes of batches that were sent to consumers.",
+       &TopicTraffic::Count::fetched_bytes);
+}
+
+void add_disk(host::Metrics& metrics, Broker& broker) {
+  const auto space = [&broker](std::uint64_t io::Space::* of) {
+    return [&broker, of] {
+      const auto found = broker.node().disk.space(broker.node().log_directory->path());
+      return found ? static_cast<double>((*found).*of) : 0.0;
+    };
+  };
+  metrics.gauge("moldau_log_directory_free_bytes",
+                "Free space in the file system of the log directory.", {},
+                space(&io::Space::free_bytes));
+  metrics.gauge("moldau_log_directory_size_bytes", "Size of the log directory's file system.", {},
+                space(&io::Space::total_bytes));
+}
+
 void add_cleaner(host::Metrics& metrics, Broker& broker) {
   const auto stats = [&broker] {
     const Cleaner* cleaner = broker.hosting().cleaner();
@@ -164,6 +202,9 @@ void add_cleaner(host::Metrics& metrics, Broker& broker) {
   gauge("moldau_compaction_overdue_ms_max",
         "How long the longest wait for compaction exceeds max.compaction.lag.ms.",
         &Cleaner::Stats::overdue_ms_max);
+  metrics.gauge("moldau_compaction_uncleanable_partitions",
+                "Partitions that cannot be compacted: moldau_compaction_uncleanable names them.",
+                {}, [stats] { return static_cast<double>(stats().uncleanable.size()); });
   metrics.gauges("moldau_compaction_uncleanable",
                  "Failed tries of each partition that cannot be compacted.",
                  [stats](const host::Metrics::Emit& emit) {
@@ -173,24 +214,6 @@ void add_cleaner(host::Metrics& metrics, Broker& broker) {
                           static_cast<double>(failure.times));
                    }
                  });
-}
-
-// What the metadata says of a partition that this broker leads.
-struct Led {
-  std::shared_ptr<Partition> here;
-  const meta::Partition* state;
-};
-
-void each_held(Broker& broker, const std::function<void(const Led&)>& visit) {
-  const auto table = broker.node().partitions->snapshot();
-  const auto image = broker.node().image();
-  for (const auto& [id, topic] : table->by_id) {
-    const meta::Topic* known = image->topic(id);
-    if (known == nullptr) continue;
-    for (std::size_t i = 0; i < topic->partitions.size() && i < known->partitions.size(); ++i) {
-      if (topic->partitions[i]) visit({topic->partitions[i], &known->partitions[i]});
-    }
-  }
 }
 
 // Records that the slowest follower of a partition still has to fetch.
@@ -208,24 +231,24 @@ void add_replication(host::Metrics& metrics, Broker& broker) {
   const auto count = [&](const char* name, const char* help, auto counts) {
     metrics.gauge(name, help, {}, [&broker, counts] {
       double found = 0;
-      each_held(broker, [&](const Led& each) { found += counts(each) ? 1 : 0; });
+      each_held(broker, [&](const Held& each) { found += counts(each) ? 1 : 0; });
       return found;
     });
   };
   count("moldau_led_partitions", "Partitions that this broker leads.",
-        [self](const Led& each) { return each.state->leader == self; });
+        [self](const Held& each) { return each.state->leader == self; });
   count("moldau_under_replicated_partitions",
         "Partitions led here that have fewer replicas in sync than they have replicas.",
-        [self](const Led& each) {
+        [self](const Held& each) {
           return each.state->leader == self && each.state->isr.size() < each.state->replicas.size();
         });
   count("moldau_offline_partitions", "Partitions with a replica here that nobody leads.",
-        [](const Led& each) { return each.state->leader == meta::kNoBroker; });
+        [](const Held& each) { return each.state->leader == meta::kNoBroker; });
   metrics.gauge("moldau_replica_lag_records_max",
                 "Most records that a follower of a partition led here still has to fetch.", {},
                 [&broker, self] {
                   std::int64_t most = 0;
-                  each_held(broker, [&](const Led& each) {
+                  each_held(broker, [&](const Held& each) {
                     if (each.state->leader == self) most = std::max(most, lag_of(*each.here));
                   });
                   return static_cast<double>(most);
@@ -239,7 +262,8 @@ void add_replication(host::Metrics& metrics, Broker& broker) {
 
 }  // namespace
 
-void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
+void add_broker_metrics(host::Metrics& metrics, Broker& broker, bool kafka_names) {
+  if (kafka_names) add_kafka_names(metrics, broker);
   add_groups(metrics, broker);
   add_group_metrics(metrics, broker);
   add_transactions(metrics, broker);
@@ -253,6 +277,8 @@ void add_broker_metrics(host::Metrics& metrics, Broker& broker) {
     return open;
   });
   add_topics(metrics, broker);
+  add_traffic(metrics, broker);
+  add_disk(metrics, broker);
   add_replication(metrics, broker);
   add_cleaner(metrics, broker);
   metrics.gauge("moldau_log_directory_failed",

@@ -6,7 +6,7 @@
 
 namespace broker::shell {
 
-// `broker` outlives `metrics`.
-void add_broker_metrics(host::Metrics& metrics, Broker& broker);
+// `broker` outlives `metrics`. With `kafka_names`, kafka_names.h too.
+void add_broker_metrics(host::Metrics& metrics, Broker& broker, bool kafka_names);
 
 }  // namespace broker::shell

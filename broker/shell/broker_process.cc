@@ -132,7 +132,7 @@ class Process {
     progress_timer_.cancel();
     if (stopping_) return;
     listening_.open(*broker_);
-    pages_.show(*broker_, *controllers_);
+    pages_.show(*broker_, *controllers_, config_.metrics_kafka_names);
     diag_.info("broker", "ready",
                {{"broker", std::to_string(broker_->node().broker_id.value())},
                 {"kafka", listening_.address(0).to_string()},

@@ -206,7 +206,7 @@ class DevNode {
   void on_ready() {
     progress_timer_.cancel();
     if (stopping_) return;
-    broker::shell::add_broker_metrics(metrics_, *broker_);
+    broker::shell::add_broker_metrics(metrics_, *broker_, config_.metrics_kafka_names);
     for (std::size_t i = 0; i < pool_.size(); ++i) host::add_reactor_metrics(metrics_, pool_[i]);
     host::add_process_metrics(metrics_);
     if (!start_http()) return;

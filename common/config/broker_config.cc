@@ -114,6 +114,7 @@ std::expected<void, Error> read_identity(const Values& values, BrokerConfig& con
   const auto http = parse_host_port(values.required("moldau.http.listen"));
   CHECK(http.has_value());
   config.http_listen = *http;
+  config.metrics_kafka_names = values.bool_of("moldau.metrics.kafka.names");
   const auto grpc = parse_host_port(values.required("moldau.grpc.listen"));
   CHECK(grpc.has_value());
   config.grpc_listen = *grpc;

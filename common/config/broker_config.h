@@ -79,6 +79,7 @@ struct BrokerConfig {
   std::vector<std::string> log_dirs;
   std::string metadata_dir;
   HostPort http_listen;
+  bool metrics_kafka_names = false;
   HostPort grpc_listen;       // of a controller
   std::int32_t reactors = 0;  // 0: one per core
   std::int32_t background_threads = 10;

@@ -199,6 +199,12 @@ constexpr Def kDefs[] = {
      .default_value = "127.0.0.1:9644",
      .allowed = {.check = check_host_port},
      .documentation = "Address of health checks and metrics, as host:port."},
+    {.name = "moldau.metrics.kafka.names",
+     .type = Type::kBoolean,
+     .default_value = "false",
+     .documentation =
+         "Whether /metrics also has what dashboards and alerts made for Apache Kafka ask "
+         "for, under the names of its usual JMX exporter."},
     {.name = "moldau.reactors",
      .type = Type::kInt,
      .default_value = "0",

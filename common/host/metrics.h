@@ -49,7 +49,7 @@ class Metrics {
 };
 
 // process_resident_memory_bytes, process_cpu_seconds_total, process_open_fds, process_max_fds,
-// process_start_time_seconds.
+// process_start_time_seconds, moldau_build_info{version}.
 void add_process_metrics(Metrics& metrics);
 // moldau_reactor_* of one reactor.
 class Reactor;

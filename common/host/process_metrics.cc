@@ -10,6 +10,10 @@
 #include "common/host/reactor.h"
 #include "common/host/system_clock.h"
 
+#ifndef MOLDAU_VERSION
+#error "common/host/CMakeLists.txt defines MOLDAU_VERSION"
+#endif
+
 namespace host {
 namespace {
 
@@ -55,10 +59,14 @@ void add_process_metrics(Metrics& metrics) {
   metrics.gauge("process_max_fds", "Limit of open file descriptors.", {}, descriptors_max);
   metrics.gauge("process_start_time_seconds", "When the process started, since 1970.", {},
                 [started] { return started; });
+  metrics.gauge("moldau_build_info", "1; its label says which release runs.",
+                {{"version", MOLDAU_VERSION}}, [] { return 1.0; });
 }
 
 void add_reactor_metrics(Metrics& metrics, const Reactor& reactor) {
   const ReactorStats& stats = reactor.stats();
+  // Adds up to their number.
+  metrics.gauge("moldau_reactors", "Event loops, one thread each.", {}, [] { return 1.0; });
   metrics.gauge("moldau_connections", "Open client and peer connections.", {},
                 [&reactor] { return static_cast<double>(reactor.connection_count()); });
   metrics.counter("moldau_connections_accepted_total", "Connections that were let in.", {},

@@ -75,7 +75,7 @@ class Process {
                                 return host::grpc_client(pool_[0], address);
                               }},
                     make_config(config)),
-        pages_(pool_, controller_, diag) {}
+        pages_(pool_, controller_, diag, config.metrics_kafka_names) {}
 
   int run() {
     if (auto made = disk_.make_directories(config_.log_dirs.front()); !made) {
