@@ -78,6 +78,13 @@ Json listeners_of(const Draft& draft) {
   return out;
 }
 
+// Something cannot be written or read. Partitions on the move have more replicas than are in sync.
+bool is_outage(const Draft& draft, const FindingSeen& finding) {
+  if (finding.kind == FindingSeen::Kind::kOffline) return true;
+  return finding.kind == FindingSeen::Kind::kUnderMinIsr &&
+         !draft.finds(FindingSeen::Kind::kReassigning);
+}
+
 // What is wrong beyond what a restart or a change brings with it.
 void examine(Draft& draft, bool busy) {
   if (draft.control == nullptr && draft.is_established()) {
@@ -86,8 +93,7 @@ void examine(Draft& draft, bool busy) {
   }
   if (draft.control == nullptr) return;
   for (const FindingSeen& each : draft.control->findings) {
-    const bool bad =
-        each.kind == FindingSeen::Kind::kOffline || each.kind == FindingSeen::Kind::kUnderMinIsr;
+    const bool bad = is_outage(draft, each);
     const bool passing = each.kind == FindingSeen::Kind::kUnderReplicated ||
                          each.kind == FindingSeen::Kind::kBrokerFenced;
     if (bad || (passing && !busy)) draft.degraded.push_back({reason::kUnhealthy, each.message});
@@ -106,9 +112,8 @@ Condition ready(const Draft& draft, const Counts& brokers, const Counts& control
     out.message = counted + " No active controller answers.";
     return out;
   }
-  const auto bad = std::ranges::find_if(draft.control->findings, [](const FindingSeen& each) {
-    return each.kind == FindingSeen::Kind::kOffline || each.kind == FindingSeen::Kind::kUnderMinIsr;
-  });
+  const auto bad = std::ranges::find_if(
+      draft.control->findings, [&](const FindingSeen& each) { return is_outage(draft, each); });
   if (bad != draft.control->findings.end()) {
     out.reason = reason::kUnhealthy;
     out.message = bad->message;

@@ -135,6 +135,19 @@ TEST(PlanCluster, StopsAtAStuckPodAndReplacesItOnceTheSpecIsMended) {
   EXPECT_EQ(world.condition("Stable"), "True AsWanted");
 }
 
+// A partition that moves has more replicas than are in sync for a moment: that is no outage.
+TEST(PlanCluster, TellsAnOutageFromAMove) {
+  World world = installed();
+  world.findings = {{FindingSeen::Kind::kUnderMinIsr, 1, -1, "1 partition cannot be written."},
+                    {FindingSeen::Kind::kReassigning, 1, -1, "1 partition moves."}};
+  for (const Action& each : world.plan().actions) world.act(each);
+  EXPECT_EQ(world.condition("Ready"), "True Ready");
+  world.findings.pop_back();
+  for (const Action& each : world.plan().actions) world.act(each);
+  EXPECT_EQ(world.condition("Ready"), "False Unhealthy");
+  EXPECT_EQ(world.condition("Degraded"), "True Unhealthy");
+}
+
 // A machine that is gone: its Pod neither serves nor ends. Said after a while; nothing is forced.
 TEST(PlanCluster, TellsOfAPodThatIsAwayForLong) {
   World world = installed();

@@ -46,6 +46,7 @@ class World {
     if (under_replicated) {
       control.findings.push_back({FindingSeen::Kind::kUnderReplicated, 1, -1, "1 partition lags."});
     }
+    control.findings.insert(control.findings.end(), findings.begin(), findings.end());
     have.control = std::move(control);
     const ClusterQuestions asked = cluster_questions(have, settings);
     for (const std::int32_t id : asked.may_restart) {
@@ -135,6 +136,7 @@ class World {
   std::set<std::string> broken_images;
   std::map<std::string, std::string> node_racks;
   bool under_replicated = false;
+  std::vector<FindingSeen> findings;  // more of them
   bool stuck_drains = false;
   bool refuses_restarts = false;
   OperatorSettings settings;
