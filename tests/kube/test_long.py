@@ -30,7 +30,8 @@ class Killer(threading.Thread):
         self.start()
 
     def run(self):
-        while not self.over.wait(self.dice.uniform(0.3, 6)):
+        # Long enough to act in between: it starts anew, takes the lease over, and looks.
+        while not self.over.wait(self.dice.uniform(1, 20)):
             for pod in self.world.api.list("Pod", SYSTEM):
                 self.world.api.delete("Pod", pod["metadata"]["name"], SYSTEM, grace=0)
             self.kills += 1
@@ -53,7 +54,7 @@ def operator_killed(world, namespace):
     load, watcher = Load(world, namespace, "demo", "kept", PARTITIONS), Watcher(world, namespace, "demo")
     killer, images, began = Killer(world, random.Random()), [NEXT, IMAGE], time.monotonic()
     rounds = 0
-    while killer.kills < KILLS and time.monotonic() - began < 1500:
+    while killer.kills < KILLS and time.monotonic() - began < 1200:
         image = images[rounds % 2]
         brokers = 4 if rounds % 2 == 0 else 3
         rounds += 1
