@@ -8,6 +8,7 @@ namespace {
 
 constexpr base::Duration kPauseMin = std::chrono::milliseconds(200);
 constexpr base::Duration kPauseMax = std::chrono::seconds(15);
+constexpr base::Duration kGoodAfter = std::chrono::seconds(8);  // longer than connecting may take
 // A watch that cannot be had again and again: perhaps the version is what the server dislikes.
 constexpr int kFailuresBeforeList = 5;
 
@@ -100,6 +101,12 @@ void Informer::watch() {
     if (*self && (*self)->life_ == life) (*self)->watch_ended(std::move(error));
   };
   watch_ = api_.watch(std::move(request), std::move(handler));
+  // Nothing need happen for a long time: one that stays open is good news.
+  again_.on_fire([this] {
+    failures_ = 0;
+    trouble_.clear();
+  });
+  executor_.timers().set(again_, executor_.now() + kGoodAfter);
 }
 
 void Informer::event_came(WatchEvent event) {

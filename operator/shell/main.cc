@@ -12,6 +12,11 @@
 #include "operator/shell/operator_process.h"
 #include "operator/types/crd.h"
 
+// Some twenty threads of which one works: one arena serves them, and what is free goes back soon.
+extern "C" {
+const char* malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
+}
+
 namespace {
 
 constexpr int kExitBadConfig = 2;
