@@ -1,7 +1,7 @@
 """A real client (librdkafka) inside a pod: a producer with acks=all and a consumer group that goes on while the cluster
 is hurt, and a checker. Prints one line of JSON at the end.
 
-usage: pod_client.py work BOOTSTRAP TOPIC PARTITIONS   until /tmp/stop exists; `began` when the first record is acknowledged
+usage: pod_client.py work BOOTSTRAP TOPIC PARTITIONS   until /tmp/stop exists; `began` when the group got a record
        pod_client.py read BOOTSTRAP TOPIC PARTITIONS   reads everything: {"records": N, "numbers": [per partition]}
        pod_client.py sleep                             waits for `kubectl exec`
 
@@ -48,7 +48,7 @@ class Group(threading.Thread):
         self.errors = []
         self.consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "kube.group", "log_level": 0,
                                   "auto.offset.reset": "earliest", "session.timeout.ms": 10000,
-                                  "reconnect.backoff.max.ms": 200})
+                                  "reconnect.backoff.max.ms": 200, "socket.timeout.ms": 5000})
         self.consumer.subscribe([topic])
 
     def run(self):
@@ -72,15 +72,12 @@ def work(bootstrap, topic, partitions):
                          "socket.timeout.ms": 5000, "request.timeout.ms": 5000, "log_level": 0})
     group = Group(bootstrap, topic)
     group.start()
-    began = []
+    told = False
 
     def delivered(error, message):
         if error:
             failed.append(f"{message.partition()} {message.key().decode()}: {error}")
             return
-        if not began:
-            began.append(time.monotonic())
-            print("began", flush=True)
         acked[message.partition()][int(message.key())] = message.offset()
         gaps.event(message.partition())
 
@@ -92,6 +89,9 @@ def work(bootstrap, topic, partitions):
         following += EVERY
         while (left := following - time.monotonic()) > 0:
             producer.poll(left)
+        if not told and group.seen:
+            told = True
+            print("began", flush=True)
     unanswered = producer.flush(60)
     records = read_all(bootstrap, topic, partitions)
     missing_in_group = await_group(group, acked)
