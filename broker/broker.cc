@@ -44,12 +44,12 @@ void Broker::start(const std::string& cluster_id, std::vector<meta::Listener> li
       [this, left, cluster_id, listeners = std::move(listeners)]() mutable {
         if (!*left) return started_(std::unexpected(left->error()));
         introduce(cluster_id.empty() ? (*left)->cluster_id : cluster_id, std::move(listeners),
-                  (*left)->clean_epoch);
+                  **left);
       });
 }
 
 void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
-                       base::BrokerEpoch previous_epoch) {
+                       const LogDirectory::Left& left) {
   controller_ = std::make_unique<ControllerClient>(home(), seams_.controller);
   registrar_ = std::make_unique<Registrar>(
       home(), *controller_, seams_.diag, seams_.random.split("registrar"),
@@ -59,6 +59,10 @@ void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener
           .heartbeat_every = std::chrono::milliseconds(config_.broker_heartbeat_interval_ms),
           .session_timeout = std::chrono::milliseconds(config_.broker_session_timeout_ms)});
   node_.registrar = registrar_.get();
+  // A new directory's id is told before it is written: should that fail, the next one is as empty.
+  base::Random directory_random = seams_.random.split("log directory");
+  directory_id_ =
+      left.directory_id.is_zero() ? base::Uuid::random(directory_random) : left.directory_id;
   base::Random random = seams_.random.split("incarnation");
   registrar_->start(
       {.id = node_.broker_id,
@@ -66,7 +70,8 @@ void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener
        .incarnation = base::Uuid::random(random),
        .listeners = std::move(listeners),
        .rack = config_.broker_rack.value_or(""),
-       .previous_epoch = previous_epoch},
+       .previous_epoch = left.clean_epoch,
+       .directories = {directory_id_}},
       [this](const Registrar::Registered& registered) { on_registered(registered); },
       [this](const CallError& error) { refused_(error.message); });
 }
@@ -78,8 +83,9 @@ void Broker::on_registered(const Registrar::Registered& registered) {
   home().blocking(
       [this, opened] {
         base::Random random = seams_.random.split("log directory");
-        *opened = LogDirectory::open(seams_.disk, config_.log_dirs.front(), node_.cluster_id,
-                                     node_.broker_id, random, seams_.diag, {});
+        *opened =
+            LogDirectory::open(seams_.disk, config_.log_dirs.front(), node_.cluster_id,
+                               node_.broker_id, random, seams_.diag, {.new_id = directory_id_});
       },
       [this, opened] {
         if (!*opened) return started_(std::unexpected(opened->error()));

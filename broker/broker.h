@@ -71,7 +71,7 @@ class Broker {
  private:
   io::Executor& home() { return node_.reactors[0]->executor; }
   void introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
-                 base::BrokerEpoch previous_epoch);
+                 const LogDirectory::Left& left);
   void on_registered(const Registrar::Registered& registered);
   void begin();
   void on_applied(const meta::Image& after, const meta::Delta& delta);
@@ -83,6 +83,7 @@ class Broker {
   Node node_;
   Done started_;
   OnRefused refused_;
+  base::Uuid directory_id_;  // of log.dirs, on the disk or about to be
   std::unique_ptr<LogDirectory> directory_;
   std::unique_ptr<Flusher> flusher_;
   PartitionTable table_;  // logs go before what they share

@@ -24,7 +24,9 @@ void describe(const meta::Image& image, const meta::Partition& partition, std::i
     const meta::Broker* broker = image.broker(id);
     if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id.value());
   }
-  for (const auto id : partition.isr) out.isr_nodes.push_back(id.value());
+  if (!partition.isr_lost) {
+    for (const auto id : partition.isr) out.isr_nodes.push_back(id.value());
+  }
   out.eligible_leader_replicas.emplace();
   for (const auto id : partition.elr) out.eligible_leader_replicas->push_back(id.value());
   out.last_known_elr.emplace();

@@ -53,7 +53,9 @@ Topic describe(const meta::Topic& topic, const meta::Image& image, const Wanted&
       const meta::Broker* broker = image.broker(id);
       if (broker == nullptr || broker->fenced) each.offline_replicas.push_back(id.value());
     }
-    for (const auto id : partition.isr) each.isr_nodes.push_back(id.value());
+    if (!partition.isr_lost) {
+      for (const auto id : partition.isr) each.isr_nodes.push_back(id.value());
+    }
   }
   return out;
 }

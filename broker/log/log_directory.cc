@@ -92,7 +92,8 @@ io::IoResult<std::unique_ptr<LogDirectory>> LogDirectory::open(io::Disk& disk, s
   auto lock = disk.lock(directory->path_);
   if (!lock) return std::unexpected(lock.error());
   directory->lock_ = std::move(*lock);
-  if (auto done = directory->load_identity(cluster_id, node_id, random); !done) {
+  const base::Uuid fresh = options.new_id.is_zero() ? base::Uuid::random(random) : options.new_id;
+  if (auto done = directory->load_identity(cluster_id, node_id, fresh); !done) {
     return std::unexpected(done.error());
   }
   if (auto done = directory->take_clean_marker(); !done) return std::unexpected(done.error());
@@ -112,6 +113,7 @@ io::IoResult<LogDirectory::Left> LogDirectory::look_at(io::Disk& disk, const std
         EBADMSG, path + std::string(kIdentity) + ": not a Kafka meta.properties, version 1");
   }
   left.cluster_id = identity->cluster_id;
+  left.directory_id = identity->directory_id;
   const std::string marker = path + std::string(kCleanMarker);
   if (!disk.exists(marker)) return left;
   const auto content = disk.read_file(marker);
@@ -129,12 +131,12 @@ io::IoResult<LogDirectory::Left> LogDirectory::look_at(io::Disk& disk, const std
 }
 
 io::IoResult<void> LogDirectory::load_identity(const std::string& cluster_id,
-                                               base::BrokerId node_id, base::Random& random) {
+                                               base::BrokerId node_id, const base::Uuid& fresh) {
   const std::string path = path_ + std::string(kIdentity);
   auto text = disk_.read_file(path);
   if (!text && text.error().code != ENOENT) return std::unexpected(text.error());
   if (!text) {
-    identity_ = {cluster_id, node_id, base::Uuid::random(random)};
+    identity_ = {cluster_id, node_id, fresh};
     return disk_.replace_file(path, encode_identity(identity_));
   }
   auto identity = parse_identity(*text);
@@ -150,7 +152,7 @@ io::IoResult<void> LogDirectory::load_identity(const std::string& cluster_id,
   }
   identity_ = std::move(*identity);
   if (!identity_.directory_id.is_zero()) return {};
-  identity_.directory_id = base::Uuid::random(random);
+  identity_.directory_id = fresh;
   return disk_.replace_file(path, encode_identity(identity_));
 }
 

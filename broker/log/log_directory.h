@@ -39,6 +39,7 @@ class LogDirectory {
  public:
   struct Options {
     std::size_t open_files_max = FileCache::kDefaultOpenMax;
+    base::Uuid new_id;  // of a directory that has none yet; zero: one from `random`
   };
   struct Found {
     PartitionName name;
@@ -46,15 +47,16 @@ class LogDirectory {
   };
 
   // What the process before left; nothing is changed or locked. A directory that is missing or new
-  // has neither. EBADMSG: malformed.
+  // has none of it. EBADMSG: malformed.
   struct Left {
     std::string cluster_id;             // empty: none yet
+    base::Uuid directory_id;            // zero: none yet
     base::BrokerEpoch clean_epoch{-1};  // of the registration that ended cleanly
   };
   static io::IoResult<Left> look_at(io::Disk& disk, const std::string& path);
 
   // Makes and locks the directory, checks that it belongs to `want` (writing meta.properties with a
-  // new directory id from `random` when there is none), takes note of the clean-shutdown marker and
+  // new directory id when there is none), takes note of the clean-shutdown marker and
   // removes it, mends what a failed sync left (failed_sync.h), removes leftovers of deletes.
   // Errors: EWOULDBLOCK held by another process, EINVAL belongs to another node or cluster, EBADMSG
   // malformed.
@@ -117,7 +119,7 @@ class LogDirectory {
  private:
   LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, Options options);
   io::IoResult<void> load_identity(const std::string& cluster_id, base::BrokerId node_id,
-                                   base::Random& random);
+                                   const base::Uuid& fresh);
   io::IoResult<void> take_clean_marker();
   io::IoResult<void> load_checkpoints();
   io::IoResult<void> remove_leftovers();

@@ -48,6 +48,21 @@ TEST_F(LogDirectoryTest, KeepsItsIdentity) {
   EXPECT_EQ(directory->identity().directory_id, id);
 }
 
+// Goal: a broker can tell the id of its directory before the directory exists, and finds it there
+// afterwards; an id that is on the disk already is not replaced.
+TEST_F(LogDirectoryTest, TakesTheIdThatWasTold) {
+  EXPECT_TRUE(LogDirectory::look_at(disk, "data")->directory_id.is_zero());
+  const auto open_as = [&](base::Uuid id) {
+    return (*LogDirectory::open(disk, "data", "cluster", base::BrokerId(1), random, diag,
+                                {.new_id = id}))
+        ->identity()
+        .directory_id;
+  };
+  EXPECT_EQ(open_as(base::Uuid{1, 2}), (base::Uuid{1, 2}));
+  EXPECT_EQ(LogDirectory::look_at(disk, "data")->directory_id, (base::Uuid{1, 2}));
+  EXPECT_EQ(open_as(base::Uuid{3, 4}), (base::Uuid{1, 2}));
+}
+
 // Goal: a file that Kafka wrote is understood, nonsense is refused. Method: both.
 TEST_F(LogDirectoryTest, ReadsKafkasIdentity) {
   ASSERT_TRUE(disk.make_directories("data"));

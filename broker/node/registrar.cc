@@ -73,6 +73,7 @@ void Registrar::register_broker() {
   request.set_rack(identity_.rack);
   request.set_heartbeats(options_.heartbeats);
   request.set_previous_broker_epoch(identity_.previous_epoch.value());
+  for (base::Uuid id : identity_.directories) meta::to_proto(id, request.add_directory_ids());
   for (const auto& each : identity_.listeners) {
     auto* listener = request.add_listeners();
     listener->set_name(each.name);

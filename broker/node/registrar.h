@@ -36,6 +36,7 @@ class Registrar {
     std::string rack;
     // Under which the last process of this broker ended cleanly; -1 after any other end.
     base::BrokerEpoch previous_epoch{-1};
+    std::vector<base::Uuid> directories;  // ids of its log directories
   };
   struct Options {
     // False for a broker in its controller's own process: it is unfenced at once and for ever.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/meta/apply.h"
 #include "tests/sim/sim_executor.h"
 #include "tests/sim/sim_rpc.h"
 
@@ -44,7 +45,8 @@ class Registration : public testing::Test {
          .incarnation = {1, 7},
          .listeners = {{"PLAINTEXT", "localhost", 9092}},
          .rack = "",
-         .previous_epoch = base::BrokerEpoch(4)},
+         .previous_epoch = base::BrokerEpoch(4),
+         .directories = {{5, 6}}},
         [this](const Registrar::Registered& made) { registered.push_back(made); },
         [this](const CallError&) { ++refused; });
     world.run_for(milliseconds(50));
@@ -79,6 +81,8 @@ TEST_F(Registration, RegistersThenBeats) {
   EXPECT_EQ(registrar.epoch(), base::BrokerEpoch(9));
   EXPECT_TRUE(last_register.heartbeats());
   EXPECT_EQ(last_register.previous_broker_epoch(), 4);
+  ASSERT_EQ(last_register.directory_ids_size(), 1);
+  EXPECT_EQ(meta::from_proto(last_register.directory_ids(0)), (base::Uuid{5, 6}));
   EXPECT_EQ(last_heartbeat.metadata_offset(), -1);
   registrar.applied(base::Offset(9));
   world.run_for(milliseconds(5));

@@ -56,6 +56,9 @@ ApplyResult<void> Builder::apply(const proto::Record& record) {
       return apply_broker_change(record.broker_change());
     case proto::Record::kRemoveBroker:
       return apply_remove_broker(record.remove_broker());
+    case proto::Record::kBalancing:
+      next_->balancing_ = record.balancing().active();
+      return {};
     case proto::Record::KIND_NOT_SET:
       break;
   }
@@ -88,6 +91,7 @@ ApplyResult<void> Builder::apply_broker(const proto::BrokerRecord& record) {
   broker->shutting_down = record.shutting_down();
   broker->draining = record.draining();
   broker->heartbeats = record.heartbeats();
+  for (const auto& each : record.directory_ids()) broker->directories.push_back(from_proto(each));
   delta_.brokers.insert(broker->id);
   next_->brokers_.set(broker->id, broker);
   return {};
@@ -162,6 +166,7 @@ ApplyResult<void> Builder::apply_partition(const proto::PartitionRecord& record)
   partition.replicas = broker_ids(record.replicas());
   partition.isr = broker_ids(record.isr());
   partition.elr = broker_ids(record.elr());
+  partition.isr_lost = record.isr_lost();
   partition.adding = broker_ids(record.adding());
   partition.removing = broker_ids(record.removing());
   topic->partitions.push_back(std::move(partition));
@@ -182,6 +187,7 @@ ApplyResult<void> Builder::apply_partition_change(const proto::PartitionChangeRe
   if (record.has_isr()) partition.isr = broker_ids(record.isr().ids());
   if (record.has_replicas()) partition.replicas = broker_ids(record.replicas().ids());
   if (record.has_elr()) partition.elr = broker_ids(record.elr().ids());
+  if (record.has_isr_lost()) partition.isr_lost = record.isr_lost();
   if (record.has_adding()) partition.adding = broker_ids(record.adding().ids());
   if (record.has_removing()) partition.removing = broker_ids(record.removing().ids());
   if (record.has_leader()) {

@@ -94,10 +94,13 @@ TEST(ApplyBroker, ReassignmentsAndFlagsSurviveSnapshots) {
   flags->set_draining(true);
   flags->set_shutting_down(true);
   flags->set_heartbeats(true);
+  to_proto(base::Uuid{7, 8}, flags->add_directory_ids());
   auto* moved = batch.add_records()->mutable_partition_change();
   to_proto(id, moved->mutable_topic_id());
   moved->mutable_adding()->add_ids(3);
   moved->mutable_removing()->add_ids(1);
+  moved->set_isr_lost(true);
+  batch.add_records()->mutable_balancing()->set_active(true);
   auto step =
       apply_entry(std::make_shared<const Image>(), base::Offset(5), 1, batch.SerializeAsString());
   ASSERT_TRUE(step.has_value()) << step.error();
@@ -105,9 +108,12 @@ TEST(ApplyBroker, ReassignmentsAndFlagsSurviveSnapshots) {
   EXPECT_EQ(now.adding, (std::vector{base::BrokerId(3)}));
   EXPECT_EQ(now.removing, (std::vector{base::BrokerId(1)}));
   EXPECT_EQ(now.leader_epoch, base::LeaderEpoch(0));
+  EXPECT_TRUE(now.isr_lost);
+  EXPECT_EQ(step->image->broker(kThree)->directories, (std::vector{base::Uuid{7, 8}}));
   auto again = from_snapshot(to_snapshot(*step->image));
   ASSERT_TRUE(again.has_value());
   EXPECT_TRUE(*(*again)->partition("t", 0) == now);
+  EXPECT_TRUE((*again)->balancing());
   EXPECT_TRUE(*(*again)->broker(kThree) == *step->image->broker(kThree));
   proto::Record ended;
   to_proto(id, ended.mutable_partition_change()->mutable_topic_id());

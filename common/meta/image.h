@@ -32,11 +32,12 @@ struct Broker {
   base::BrokerEpoch epoch;  // offset of its registration's entry
   base::Uuid incarnation;   // new with each start of the process
   std::vector<Listener> listeners;
-  std::string rack;            // empty: none
-  bool fenced = false;         // a fenced broker leads nothing and is not named to clients
-  bool shutting_down = false;  // in controlled shutdown: leads nothing new, joins no ISR
-  bool draining = false;       // its replicas move away; outlives a registration
-  bool heartbeats = false;     // it sends them; without, it is never fenced
+  std::string rack;                     // empty: none
+  bool fenced = false;                  // a fenced broker leads nothing and is not named to clients
+  bool shutting_down = false;           // in controlled shutdown: leads nothing new, joins no ISR
+  bool draining = false;                // its replicas move away; outlives a registration
+  bool heartbeats = false;              // it sends them; without, it is never fenced
+  std::vector<base::Uuid> directories;  // ids of its log directories; empty: not told
   friend bool operator==(const Broker&, const Broker&) = default;
 
   // May lead and be in sync.
@@ -57,6 +58,9 @@ struct Partition {
   std::vector<base::BrokerId> replicas;  // first is preferred
   std::vector<base::BrokerId> isr;
   std::vector<base::BrokerId> elr;  // eligible leader replicas (KIP-966)
+  // The ISR's only member lost its disk, and nobody is in the ELR: no replica is known to hold what
+  // was acknowledged, and only an unclean election gives the partition a leader.
+  bool isr_lost = false;
   // A reassignment under way (KIP-455): both are among `replicas`.
   std::vector<base::BrokerId> adding;
   std::vector<base::BrokerId> removing;
@@ -124,6 +128,8 @@ class Image {
 
   // First id of the next block to hand out.
   std::int64_t next_producer_id() const { return next_producer_id_; }
+  // The controller evens out replicas and leaders over the brokers.
+  bool balancing() const { return balancing_; }
 
  private:
   friend class Builder;
@@ -141,6 +147,7 @@ class Image {
   ConfigMap group_configs_;
   std::shared_ptr<const Features> features_ = std::make_shared<Features>();
   std::int64_t next_producer_id_ = 0;
+  bool balancing_ = false;
   std::int64_t partition_count_ = 0;
 };
 using ImagePtr = std::shared_ptr<const Image>;

@@ -23,6 +23,7 @@ void put_broker(const Broker& broker, proto::Snapshot& out) {
   record->set_shutting_down(broker.shutting_down);
   record->set_draining(broker.draining);
   record->set_heartbeats(broker.heartbeats);
+  for (base::Uuid id : broker.directories) to_proto(id, record->add_directory_ids());
 }
 
 void put_configs(proto::ConfigResource resource, const std::string& name, const Configs& configs,
@@ -51,6 +52,7 @@ void put_topic(const Topic& topic, proto::Snapshot& out) {
     for (auto id : each.replicas) partition->add_replicas(id.value());
     for (auto id : each.isr) partition->add_isr(id.value());
     for (auto id : each.elr) partition->add_elr(id.value());
+    partition->set_isr_lost(each.isr_lost);
     for (auto id : each.adding) partition->add_adding(id.value());
     for (auto id : each.removing) partition->add_removing(id.value());
   }
@@ -102,6 +104,7 @@ proto::Snapshot to_snapshot(const Image& image) {
   for (const auto& [name, configs] : image.groups_with_configs()) {
     put_configs(proto::CONFIG_RESOURCE_GROUP, name, *configs, out);
   }
+  if (image.balancing()) out.add_records()->mutable_balancing()->set_active(true);
   if (image.next_producer_id() > 0 && !MUTANT("snapshot-forgets-producer-ids")) {
     out.add_records()->mutable_producer_ids()->set_next_id(image.next_producer_id());
   }

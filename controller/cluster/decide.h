@@ -26,13 +26,15 @@ inline constexpr std::int64_t kPartitionsPerRequestMax = 10'000;
 inline constexpr int kDescribedTopicsMax = 10'000;
 inline constexpr std::int32_t kProducerIdBlock = 1000;
 inline constexpr int kListenersMax = 64;
+inline constexpr int kDirectoriesMax = 256;
 
 struct Settings {
   std::int32_t default_partitions = 1;
   std::int16_t default_replication_factor = 0;  // 0: min(3, live brokers)
-  int moves_at_once = 8;        // partitions that a drain or rebalance moves at once
-  int leaders_at_once = 32;     // preferred leaders given back in one step
-  bool balance_leaders = true;  // auto.leader.rebalance.enable
+  int moves_at_once = 8;            // partitions that a drain or rebalance moves at once
+  int leaders_at_once = 32;         // preferred leaders given back in one step
+  bool balance_leaders = true;      // auto.leader.rebalance.enable
+  bool balance_new_brokers = true;  // moldau.balance.new.brokers
   ConfigRules config_rules;
 };
 
@@ -122,6 +124,8 @@ Decision<proto::RebalanceReply> rebalance(const proto::RebalanceRequest& request
 // What the controller does of its own accord, a little at a time, asked every now and then.
 // Moves replicas off draining brokers.
 std::vector<proto::Record> drain_step(const meta::Image& image, const Settings& settings);
+// Goes on with balancing, if that is asked for; ends it when all is even.
+std::vector<proto::Record> rebalance_step(const meta::Image& image, const Settings& settings);
 // Gives leaderships back to preferred replicas; nothing while anything is out of order.
 std::vector<proto::Record> balance_step(const meta::Image& image, const Settings& settings);
 

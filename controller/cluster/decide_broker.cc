@@ -1,4 +1,5 @@
 // What brokers ask: registration, blocks of producer ids.
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -27,6 +28,12 @@ Verdict<void> check_registration(const proto::RegisterBrokerRequest& request,
     return refuse(ErrorCode::kInvalidRegistration,
                   "A broker registers between 1 and " + std::to_string(kListenersMax) +
                       " listeners, not " + std::to_string(request.listeners_size()) + ".");
+  }
+  if (request.directory_ids_size() > kDirectoriesMax) {
+    return refuse(ErrorCode::kInvalidRegistration,
+                  "A broker registers at most " + std::to_string(kDirectoriesMax) +
+                      " log directories, not " + std::to_string(request.directory_ids_size()) +
+                      ".");
   }
   std::set<std::string> names;
   for (const auto& each : request.listeners()) {
@@ -57,10 +64,19 @@ bool is_same(const proto::RegisterBrokerRequest& request, const meta::Broker& br
   return true;
 }
 
+// What the broker held is gone: none of its log directories is one that it registered before.
+bool lost_its_disk(const proto::RegisterBrokerRequest& request, const meta::Broker& before) {
+  if (request.directory_ids().empty() || before.directories.empty()) return false;
+  return std::ranges::none_of(request.directory_ids(), [&](const proto::Uuid& id) {
+    return std::ranges::find(before.directories, meta::from_proto(id)) != before.directories.end();
+  });
+}
+
 // A new process holds what its disk kept. What the last one led gets another leader or at least
 // another epoch, so that readers and followers who saw an end that is lost notice; after an unclean
-// end it does not count as one who holds all that was acknowledged.
-void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean,
+// end it does not count as one who holds all that was acknowledged, and on another disk it counts
+// as one who holds nothing.
+void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean, bool is_empty,
                      const meta::Image& image, const Settings& settings,
                      std::vector<proto::Record>& out) {
   const base::BrokerId id(request.broker_id());
@@ -70,6 +86,7 @@ void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean,
     PartitionChange change(topic, index);
     change.renew_leader = now.leader == id;
     if (!is_clean) change.lost_tail = id;
+    change.lost_disk = is_empty;
     auto record = change.decide(roster, TopicRules::of(topic.configs, image, settings));
     if (record) out.push_back(std::move(*record));
   });
@@ -108,9 +125,14 @@ Decision<proto::RegisterBrokerReply> register_broker(const proto::RegisterBroker
   record->set_heartbeats(request.heartbeats());
   record->set_fenced(request.heartbeats());
   record->set_draining(known && known->draining);
+  *record->mutable_directory_ids() = request.directory_ids();
+  if (!known && settings.balance_new_brokers && image.partition_count() > 0) {
+    out.records.emplace_back().mutable_balancing()->set_active(true);
+  }
   if (known) {
     const bool is_clean = !new_process || request.previous_broker_epoch() == known->epoch.value();
-    replace_process(request, is_clean, image, settings, out.records);
+    const bool is_empty = new_process && lost_its_disk(request, *known);
+    replace_process(request, is_clean && !is_empty, is_empty, image, settings, out.records);
   }
   return out;
 }

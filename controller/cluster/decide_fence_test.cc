@@ -1,4 +1,5 @@
 // Brokers that go and come back: fencing, registrations, heartbeats, shutdown.
+#include "controller/cluster/partition_change.h"
 #include "controller/cluster/test_decide.h"
 
 namespace controller::cluster {
@@ -83,6 +84,47 @@ TEST_F(Fence, UncleanLastMemberYieldsToEligible) {
   EXPECT_EQ(partition().leader, meta::kNoBroker);
   reboot(2);
   EXPECT_EQ(partition().leader.value(), 2);
+}
+
+// Goal: the last member in sync that comes back with an empty disk leads nobody: the others would
+// cut what they still have to match it. Only an unclean election ends that, and takes who has
+// something. Method: broker 3 stays alone in sync, then loses its disk; min.insync.replicas is 1.
+TEST_F(Fence, LostDiskOfTheLastMemberLeadsNobody) {
+  set_config("t", "min.insync.replicas", "1");
+  for (int id : {1, 2}) fence(id);
+  ASSERT_EQ(partition().isr, ids({3}));
+  fence(3);
+  ++disks[3];
+  boot(3);
+  EXPECT_TRUE(partition().isr_lost);
+  EXPECT_EQ(partition().leader, meta::kNoBroker);
+  EXPECT_EQ(partition().isr, ids({3}));
+  boot(3);  // the same empty disk again
+  EXPECT_EQ(partition().leader, meta::kNoBroker);
+  reboot(2);
+  EXPECT_EQ(partition().leader, meta::kNoBroker);
+  proto::ElectLeadersRequest request;
+  request.set_election_type(1);
+  request.set_all(true);
+  apply(elect_leaders(request, *image, settings).records);
+  EXPECT_EQ(partition().leader.value(), 2);
+  EXPECT_EQ(partition().isr, ids({2}));
+  EXPECT_FALSE(partition().isr_lost);
+}
+
+// Goal: a lost disk is a reason to leave the ISR or the ELR, like an unclean end, even under the
+// epoch of a clean end (a copied marker); with nobody else there, the empty one may lead in the
+// end.
+TEST_F(Fence, LostDiskLeavesIsr) {
+  ++disks[2];
+  reboot(2);
+  EXPECT_EQ(partition().isr, ids({1, 3}));
+  EXPECT_FALSE(partition().isr_lost);
+  for (int id : {1, 3}) fence(id);
+  ++disks[1];
+  boot(1);
+  EXPECT_FALSE(contains(partition().isr, base::BrokerId(1)));
+  EXPECT_FALSE(contains(partition().elr, base::BrokerId(1)));
 }
 
 // Goal: an unclean process that comes back before its old session ended leaves the ISR that can

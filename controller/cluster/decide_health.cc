@@ -64,7 +64,10 @@ class Examination {
                const TopicRules& rules) {
     const Replicas wanted = without(partition.replicas, partition.adding);
     const Replicas missing = without(wanted, partition.isr);
-    if (partition.leader == meta::kNoBroker) {
+    if (partition.leader == meta::kNoBroker && partition.isr_lost) {
+      lost_.add(topic, index);
+      lost_.brokers.insert(partition.isr.begin(), partition.isr.end());
+    } else if (partition.leader == meta::kNoBroker) {
       offline_.add(topic, index);
       offline_.brokers.insert(partition.isr.begin(), partition.isr.end());
     } else if (partition.isr.size() < rules.min_isr_of(partition.replicas.size())) {
@@ -88,7 +91,16 @@ class Examination {
   }
 
   void tell_partitions() {
-    sick_ = offline_.finding.count() + under_min_.finding.count() + under_.finding.count() > 0;
+    sick_ = lost_.finding.count() + offline_.finding.count() + under_min_.finding.count() +
+                under_.finding.count() >
+            0;
+    tell(lost_, proto::FINDING_KIND_OFFLINE,
+         count_of(lost_.finding.count(), "partition") +
+             " can neither be written nor read: the last replica in sync came back with another "
+             "disk, on broker " +
+             ids_of(lost_.brokers) +
+             ". What only that disk held is lost. An unclean election lets another replica lead "
+             "with what it has; without another, the partition begins anew, empty.");
     tell(offline_, proto::FINDING_KIND_OFFLINE,
          count_of(offline_.finding.count(), "partition") +
              " can neither be written nor read: no replica that holds what was acknowledged is "
@@ -150,6 +162,7 @@ class Examination {
   const meta::Image& image_;
   const Settings& settings_;
   proto::ClusterHealthReply reply_;
+  Group lost_;  // with the disk of the only one in sync
   Group offline_;
   Group under_min_;
   Group under_;

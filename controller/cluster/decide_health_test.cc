@@ -55,6 +55,20 @@ TEST_F(Health, MayRestartWhereUnavoidable) {
   EXPECT_FALSE(may(3));
 }
 
+// Goal: a partition whose last copy in sync is lost is told apart from one whose brokers are away:
+// starting them does not help.
+TEST_F(Health, TellsALostDisk) {
+  create_on("alone", {{1}});
+  ++disks[1];
+  boot(1);
+  const auto reply = cluster_health({}, *image, settings).reply;
+  ASSERT_EQ(reply.findings_size(), 1);
+  EXPECT_EQ(reply.findings(0).kind(), proto::FINDING_KIND_OFFLINE);
+  EXPECT_NE(reply.findings(0).message().find("another disk, on broker 1"), std::string::npos)
+      << reply.findings(0).message();
+  EXPECT_FALSE(reply.healthy());
+}
+
 // Goal: each state of a cluster is told, the worst first.
 TEST_F(Health, TellsWhatIsWrong) {
   create_on("t", {{1, 2, 3}});

@@ -24,7 +24,8 @@ TEST(ClusterMutants, AreAllFound) {
   EXPECT_EQ(first_violation("", 20), 0u);
   for (const char* mutant :
        {"skip-partition-epoch", "accept-stale-member-epoch", "keep-leader-epoch",
-        "unfence-before-caught-up", "keep-elr-over-config", "isr-keeps-unclean-member"}) {
+        "unfence-before-caught-up", "keep-elr-over-config", "isr-keeps-unclean-member",
+        "empty-disk-stays-in-isr"}) {
     const std::uint64_t seed = first_violation(mutant, 200);
     EXPECT_NE(seed, 0u) << mutant;
     RecordProperty(mutant, static_cast<int>(seed));

@@ -85,7 +85,8 @@ PartitionChange::PartitionChange(const meta::Topic& topic, std::int32_t index)
       index_(index),
       before_(topic.partitions[static_cast<std::size_t>(index)]),
       leader_(before_.leader),
-      leader_epoch_(before_.leader_epoch) {
+      leader_epoch_(before_.leader_epoch),
+      isr_lost_(before_.isr_lost) {
   replicas = before_.replicas;
   isr = before_.isr;
   elr = before_.elr;
@@ -106,7 +107,8 @@ std::optional<proto::Record> PartitionChange::decide(const Roster& roster,
 }
 
 // Somebody else is known to hold all that was acknowledged: then the one who may not does not count
-// any more. Otherwise it stays, since what it has is the best there is.
+// any more. Otherwise it stays, since what it has is the best there is, or the ISR is lost with its
+// disk: then what others kept, though it may be short, must not be cut to match an empty log.
 void PartitionChange::forget_tail(const Roster& roster) {
   elr = without(elr, *lost_tail);
   if (!contains(isr, *lost_tail)) return;
@@ -115,12 +117,14 @@ void PartitionChange::forget_tail(const Roster& roster) {
   } else if (!elr.empty()) {
     auto heir = std::ranges::find_if(elr, [&](base::BrokerId id) { return roster.live(id); });
     isr = {heir == elr.end() ? elr.front() : *heir};
+  } else if (lost_disk && !MUTANT("empty-disk-stays-in-isr")) {
+    isr_lost_ = true;
   }
 }
 
 void PartitionChange::complete_reassignment() {
   if (adding.empty() && removing.empty()) return;
-  const Replicas in_sync = without(isr, removing);
+  const Replicas in_sync = isr_lost_ ? Replicas{} : without(isr, removing);
   const bool caught_up =
       std::ranges::all_of(adding, [&](base::BrokerId id) { return contains(in_sync, id); });
   if (in_sync.empty() || !caught_up) return;
@@ -132,15 +136,17 @@ void PartitionChange::complete_reassignment() {
 }
 
 void PartitionChange::elect(const Roster& roster, const TopicRules& rules) {
-  const auto leader =
-      leader_ == meta::kNoBroker ? std::nullopt : std::optional<base::BrokerId>(leader_);
+  const auto leader = leader_ == meta::kNoBroker || isr_lost_
+                          ? std::nullopt
+                          : std::optional<base::BrokerId>(leader_);
   auto chosen = place::choose_leader({.replicas = replicas,
-                                      .isr = isr,
+                                      .isr = isr_lost_ ? Replicas{} : isr,
                                       .elr = elr,
                                       .leader = leader,
                                       .live = [&](base::BrokerId id) { return roster.live(id); },
                                       .wish = wish,
-                                      .unclean = rules.unclean});
+                                      .unclean = rules.unclean,
+                                      .empty = isr_lost_ ? isr : Replicas{}});
   // A leader in its shutdown that nobody can follow leads until it is gone.
   const bool can_stay =
       leader && contains(isr, *leader) && contains(replicas, *leader) && roster.present(*leader);
@@ -151,8 +157,10 @@ void PartitionChange::elect(const Roster& roster, const TopicRules& rules) {
   if (chosen && chosen->ground != place::Ground::kInSync) {
     unclean_ = chosen->ground == place::Ground::kUnclean;
     isr = {chosen->leader};
+    isr_lost_ = false;
     return;
   }
+  if (isr_lost_) return;
   Replicas live;
   for (base::BrokerId id : isr) {
     if (id == leader_ || roster.live(id)) live.push_back(id);
@@ -180,7 +188,8 @@ std::optional<proto::Record> PartitionChange::record() {
   const bool elected = leader_ != before_.leader;
   const bool new_epoch = elected || (leader_ != meta::kNoBroker && (renew_leader || fewer));
   const bool same = replicas == before_.replicas && isr == before_.isr && elr == before_.elr &&
-                    adding == before_.adding && removing == before_.removing;
+                    adding == before_.adding && removing == before_.removing &&
+                    isr_lost_ == before_.isr_lost;
   if (same && !new_epoch) return std::nullopt;
   proto::Record out;
   auto* change = out.mutable_partition_change();
@@ -191,6 +200,7 @@ std::optional<proto::Record> PartitionChange::record() {
   if (elr != before_.elr) put(elr, change->mutable_elr());
   if (adding != before_.adding) put(adding, change->mutable_adding());
   if (removing != before_.removing) put(removing, change->mutable_removing());
+  if (isr_lost_ != before_.isr_lost) change->set_isr_lost(isr_lost_);
   if (new_epoch) {
     change->set_leader(leader_.value());
     leader_epoch_ = leader_epoch_ + 1;

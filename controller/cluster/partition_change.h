@@ -5,6 +5,9 @@
 //   - the ISR holds live brokers only; when none of it is live, it stays as it is (never empty)
 //   - the leader is in the ISR; from the ELR, or an unclean one, it is the whole ISR
 //   - below min.insync.replicas who leaves the ISR is kept in the ELR, unless it lost its tail
+//   - when the only one in the ISR lost its disk, and the ELR is empty, nobody leads but by an
+//   unclean
+//     election, and then the one with the empty disk last
 //   - a reassignment is complete once all that it adds is in sync (KIP-455)
 //   - another leader, the same one anew, or a removed replica: another leader epoch
 #pragma once
@@ -73,6 +76,7 @@ class PartitionChange {
   bool renew_leader = false;  // another leader epoch even under the same leader
   // Its process ended uncleanly: what was acknowledged may be missing there.
   std::optional<base::BrokerId> lost_tail;
+  bool lost_disk = false;  // `lost_tail` holds nothing at all
 
   // Completes the rest; nothing when nothing changes. Once.
   std::optional<proto::Record> decide(const Roster& roster, const TopicRules& rules);
@@ -95,6 +99,7 @@ class PartitionChange {
   const meta::Partition& before_;
   base::BrokerId leader_;
   base::LeaderEpoch leader_epoch_;
+  bool isr_lost_;
   bool unclean_ = false;
 };
 

@@ -8,6 +8,7 @@
 //   - the ELR is disjoint from the ISR, and empty once min.insync.replicas are in sync
 //   - everybody in the ISR holds all that was acknowledged, unless an unclean election was allowed
 //     or the last one who had it lost its tail
+//   - whose last member in sync lost its disk has no leader until an unclean election
 //   - who is unfenced had applied its registration
 #pragma once
 
@@ -44,6 +45,7 @@ class RandomCluster {
     int refusals = 0;
     int eligible = 0;  // leaders from the ELR
     int reassigned = 0;
+    int lost = 0;  // ISRs whose last member lost its disk
   };
   const Counts& counts() const { return counts_; }
 
@@ -65,7 +67,9 @@ class RandomCluster {
   };
 
   std::int64_t apply(const std::vector<proto::Record>& records);
-  std::int64_t enroll(std::int32_t id, bool clean);
+  // What a process finds on its disk: all, perhaps not the tail, or another disk.
+  enum class Kept : std::uint8_t { kAll, kSome, kNothing };
+  std::int64_t enroll(std::int32_t id, Kept kept);
   void beat(std::int32_t id, std::uint8_t lag, bool want_shutdown);
   void propose(const RandomEvent& event);
   void deliver(const RandomEvent& event);
@@ -91,6 +95,7 @@ class RandomCluster {
   std::int64_t offset_ = 0;
   std::uint64_t incarnations_ = 0;
   std::map<std::int32_t, Process> processes_;
+  std::map<std::int32_t, std::uint64_t> disks_;  // which one a broker has
   std::vector<InFlight> in_flight_;
   std::map<Key, Ghost> ghosts_;
   // Of this step.

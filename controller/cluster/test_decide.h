@@ -50,7 +50,8 @@ class Decide : public testing::Test {
     listener->set_port(9092);
     apply(register_broker(request, *image, settings).records);
   }
-  // A new process of a broker that sends heartbeats; answers its epoch. It stays fenced.
+  // A new process of a broker that sends heartbeats, on the disk that it has or on another one
+  // (`disks`); answers its epoch. It stays fenced.
   std::int64_t enroll(std::int32_t id, std::int64_t previous_epoch = -1,
                       const std::string& rack = "") {
     proto::RegisterBrokerRequest request;
@@ -59,6 +60,7 @@ class Decide : public testing::Test {
     request.set_heartbeats(true);
     request.set_previous_broker_epoch(previous_epoch);
     request.mutable_incarnation()->set_low(++incarnations);
+    request.add_directory_ids()->set_low(disks[id] + 1);
     auto* listener = request.add_listeners();
     listener->set_name("PLAINTEXT");
     listener->set_host("localhost");
@@ -174,6 +176,7 @@ class Decide : public testing::Test {
   std::string last_message;
   std::string min_isr = "2";
   std::uint64_t incarnations = 1000;
+  std::map<std::int32_t, std::uint64_t> disks;  // a broker's; another number is another disk
 };
 
 }  // namespace controller::cluster

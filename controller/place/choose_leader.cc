@@ -34,7 +34,12 @@ std::optional<Chosen> choose_leader(const Ballot& ballot) {
   // that is not on the ELR too.
   if (auto id = first(ballot, ballot.elr)) return Chosen{*id, Ground::kEligible};
   if (ballot.unclean || MUTANT("elects-unclean")) {
-    if (auto id = first(ballot, ballot.replicas)) return Chosen{*id, Ground::kUnclean};
+    const auto holds_something = [&](base::BrokerId id) {
+      return !contains(ballot.empty, id) && ballot.live(id);
+    };
+    const auto best = std::ranges::find_if(ballot.replicas, holds_something);
+    if (best != ballot.replicas.end()) return Chosen{*best, Ground::kUnclean};
+    if (auto id = first(ballot, ballot.empty)) return Chosen{*id, Ground::kUnclean};
   }
   return std::nullopt;
 }

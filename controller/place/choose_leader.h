@@ -26,6 +26,8 @@ struct Ballot {
   Wish wish = Wish::kKeep;
   // A replica that is not known to hold what was acknowledged may lead when no other can.
   bool unclean = false;
+  // Known to hold nothing: of those who would lead uncleanly the last.
+  std::vector<base::BrokerId> empty = {};
 };
 
 enum class Ground : std::uint8_t {
