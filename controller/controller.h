@@ -62,6 +62,8 @@ struct Config {
   base::Duration broker_suspect_timeout = std::chrono::milliseconds(50);
   // How often leaderships go back to preferred replicas that are in sync; 0: never.
   base::Duration leader_balance_interval = std::chrono::seconds(10);
+  // A broker that is new to a cluster with partitions gets its share of them.
+  bool balance_new_brokers = true;
   // The log is cut behind a snapshot when it has grown by this much since the last one.
   std::uint64_t snapshot_after_bytes = 4 << 20;
   // Validates overrides; the shell fills it from common/config.

@@ -31,6 +31,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
     settings_.default_replication_factor = config_.default_replication_factor;
     settings_.config_rules = config_.config_rules;
     settings_.balance_leaders = config_.leader_balance_interval > base::Duration::zero();
+    settings_.balance_new_brokers = config_.balance_new_brokers;
     reopen_.on_fire([this] { open(); });
     chores_.on_fire([this] { chores(); });
     remind_.on_fire([this] { remind(); });

@@ -261,6 +261,11 @@ void Controller::Core::chores() {
     append(moves);
     return;
   }
+  if (const auto moves = cluster::rebalance_step(*state_.head(), settings_); !moves.empty()) {
+    if (moves.back().has_balancing()) seams_.diag.info("controller", "the brokers are balanced");
+    append(moves);
+    return;
+  }
   if (seams_.executor.now() < balance_at_) return;
   balance_at_ = seams_.executor.now() + config_.leader_balance_interval;
   if (const auto leaders = cluster::balance_step(*state_.head(), settings_); !leaders.empty()) {

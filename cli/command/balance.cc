@@ -20,17 +20,19 @@ struct StatusOptions {
   WatchOptions watch;
 };
 struct StartOptions {
-  int at_once = 0;
   bool no_wait = false;
 };
 struct PauseOptions {};
 
 using Moves = google::protobuf::RepeatedPtrField<proto::RebalanceReply::Move>;
 
-proto::RebalanceReply rebalance(Context& context, int moves_max, bool execute) {
+enum class Wish : std::uint8_t { kLook, kBegin, kPause };
+
+proto::RebalanceReply rebalance(Context& context, Wish wish) {
   proto::RebalanceRequest request;
-  request.set_moves_max(moves_max);
-  request.set_execute(execute);
+  request.set_moves_max(wish == Wish::kLook ? kPlannedMax : 0);
+  request.set_execute(wish == Wish::kBegin);
+  request.set_pause(wish == Wish::kPause);
   return context.admin().call<proto::RebalanceReply>("Admin/Rebalance", request, "balance");
 }
 
@@ -53,15 +55,23 @@ std::string table_of(const Moves& moves, bool color) {
   return table.draw(color);
 }
 
+std::string state_of(const proto::RebalanceReply& planned, int under_way) {
+  if (planned.moves_size() + under_way == 0 && planned.waits_for().empty()) return "balanced";
+  if (!planned.balancing()) return "not balanced";
+  return planned.waits_for().empty() ? "balancing" : "balancing, waits";
+}
+
 View look(Context& context) {
-  const auto planned = rebalance(context, kPlannedMax, false);
+  const auto planned = rebalance(context, Wish::kLook);
   const int under_way = count_under_way(context);
   View view;
-  view.text = fmt::format(
-      "{}: {} under way, {}{} to make\n",
-      bold(planned.moves_size() + under_way == 0 ? "balanced" : "not balanced", context.color()),
-      counted(under_way, "move"), planned.moves_size() >= kPlannedMax ? "at least " : "",
-      planned.moves_size());
+  view.text =
+      fmt::format("{}: {} under way, {}{} to make\n",
+                  bold(state_of(planned, under_way), context.color()), counted(under_way, "move"),
+                  planned.moves_size() >= kPlannedMax ? "at least " : "", planned.moves_size());
+  if (!planned.waits_for().empty()) {
+    view.text += fmt::format("nothing is begun while this lasts: {}\n", planned.waits_for());
+  }
   Json list = Json::array();
   Moves shown;
   for (const auto& move : planned.moves()) {
@@ -76,6 +86,8 @@ View look(Context& context) {
     view.text += fmt::format("and {} more\n", planned.moves_size() - kShownMax);
   }
   view.json = {{"balanced", planned.moves_size() + under_way == 0},
+               {"balancing", planned.balancing()},
+               {"waits_for", planned.waits_for()},
                {"moves_under_way", under_way},
                {"moves_planned", std::move(list)}};
   return view;
@@ -85,30 +97,34 @@ void show_status(const StatusOptions& options, Context& context) {
   show(context, options.watch, [&context] { return look(context); });
 }
 
-// Step by step, so that few moves are under way at a time and each step sees what the last one did.
+// The controller goes on by itself; this only watches.
 void start_balance(const StartOptions& options, Context& context) {
-  int began = rebalance(context, options.at_once, true).moves_size();
+  auto seen = rebalance(context, Wish::kBegin);
+  const bool anything = seen.moves_size() > 0 || !seen.waits_for().empty();
   if (!options.no_wait) {
     catch_interrupts();
     Progress progress(context, "balancing");
-    while (true) {
-      const int left =
-          count_under_way(context) + rebalance(context, kPlannedMax, false).moves_size();
-      progress.update(left, "");
-      if (left == 0) break;
+    while (seen.balancing()) {
+      seen = rebalance(context, Wish::kLook);
+      const std::string why =
+          seen.waits_for().empty() ? "" : fmt::format("waits: {}", seen.waits_for());
+      progress.update(count_under_way(context) + seen.moves_size(), why);
+      if (!seen.balancing()) break;
       pause_for(kStepEvery);
-      if (interrupted()) throw Interrupted{};
-      began += rebalance(context, options.at_once, true).moves_size();
+      if (!interrupted()) continue;
+      context.remark("hint: it goes on; `moldau balance pause` ends it");
+      throw Interrupted{};
     }
   }
   if (context.json()) {
-    return context.print_json({{"moves", began}, {"waited", !options.no_wait}});
+    return context.print_json({{"balancing", seen.balancing()}, {"waited", !options.no_wait}});
   }
-  if (began == 0) return context.print("nothing to move: the cluster is balanced\n");
-  context.print(fmt::format("{} {}\n", counted(began, "move"), options.no_wait ? "began" : "done"));
+  if (!anything) return context.print("nothing to move: the cluster is balanced\n");
+  context.print(options.no_wait ? "begun\n" : "balanced\n");
 }
 
 void pause_balance(const PauseOptions&, Context& context) {
+  rebalance(context, Wish::kPause);
   const int cancelled = cancel_moves(context, "", std::nullopt);
   if (context.json()) return context.print_json({{"cancelled", cancelled}});
   if (cancelled == 0) return context.print("nothing was on the move\n");
@@ -131,15 +147,11 @@ void add_balance_commands(CLI::App& root, Context& context) {
 
   auto start = std::make_shared<StartOptions>();
   command = add_leaf(*balance, context, "start",
-                     "Move replicas step by step until all is even; Ctrl-C stops after this step",
-                     start, start_balance);
-  command->add_option("--at-once", start->at_once, "Most moves at a time (default: the cluster's)")
-      ->type_name("N")
-      ->check(CLI::Range(1, kPlannedMax));
-  command->add_flag("--no-wait", start->no_wait, "Only the first step, without waiting for it");
+                     "Move replicas, a few at a time, until all is even", start, start_balance);
+  command->add_flag("--no-wait", start->no_wait, "Only begin");
   add_admin_options(*command, context);
 
-  command = add_leaf(*balance, context, "pause", "Undo the moves that are under way",
+  command = add_leaf(*balance, context, "pause", "Begin no further move, and undo those under way",
                      std::make_shared<PauseOptions>(), pause_balance);
   add_admin_options(*command, context);
 }

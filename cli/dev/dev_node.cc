@@ -140,6 +140,7 @@ class DevNode {
         config_.auto_leader_rebalance_enable
             ? std::chrono::seconds(config_.leader_imbalance_check_interval_seconds)
             : base::Duration::zero();
+    config.balance_new_brokers = config_.balance_new_brokers;
     config.config_rules = controller::shell::config_rules(config_.given);
     controller_ = std::make_unique<controller::Controller>(
         controller::Seams{.disk = disk_,

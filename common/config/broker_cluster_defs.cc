@@ -4,6 +4,10 @@
 namespace config {
 namespace {
 
+constexpr std::string_view kSelectors[] = {
+    "", "org.apache.kafka.common.replica.LeaderSelector",
+    "org.apache.kafka.common.replica.RackAwareReplicaSelector"};
+
 constexpr Def kDefs[] = {
     {.name = "auto.leader.rebalance.enable",
      .type = Type::kBoolean,
@@ -45,6 +49,11 @@ constexpr Def kDefs[] = {
      .importance = Importance::kHigh,
      .documentation = "Time between two looks at whether preferred replicas may lead again. The "
                       "controllers' value counts."},
+    {.name = "moldau.balance.new.brokers",
+     .type = Type::kBoolean,
+     .default_value = "true",
+     .documentation = "Whether replicas move to a broker that is new to the cluster until it has "
+                      "its share, a few at a time. The controllers' value counts."},
     {.name = "num.replica.fetchers",
      .type = Type::kInt,
      .default_value = "1",
@@ -74,6 +83,13 @@ constexpr Def kDefs[] = {
      .allowed = {.min = 1},
      .importance = Importance::kHigh,
      .documentation = "Time that a follower's fetch may wait."},
+    {.name = "replica.selector.class",
+     .type = Type::kString,
+     .default_value = std::nullopt,
+     .allowed = {.one_of = kSelectors},
+     .documentation = "Where consumers read: from the leader (the default), or, with "
+                      "org.apache.kafka.common.replica.RackAwareReplicaSelector, from a replica "
+                      "in sync whose broker.rack is their client.rack."},
     {.name = "unclean.leader.election.enable",
      .type = Type::kBoolean,
      .default_value = "false",

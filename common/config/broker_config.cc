@@ -68,6 +68,9 @@ std::expected<void, Error> read_cluster(const Values& values, BrokerConfig& conf
   auto voters = parse_voters(values.text("controller.quorum.voters").value_or(""));
   if (!voters) return std::unexpected(bad("controller.quorum.voters", voters.error()));
   config.controller_quorum_voters = *std::move(voters);
+  config.rack_aware_reads =
+      values.text("replica.selector.class").value_or("").ends_with(".RackAwareReplicaSelector");
+  config.balance_new_brokers = values.bool_of("moldau.balance.new.brokers");
   config.broker_heartbeat_interval_ms = values.int_of("broker.heartbeat.interval.ms");
   config.broker_session_timeout_ms = values.int_of("broker.session.timeout.ms");
   config.controlled_shutdown_enable = values.bool_of("controlled.shutdown.enable");

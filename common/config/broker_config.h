@@ -74,6 +74,8 @@ struct BrokerConfig {
   std::vector<Listener> listeners;
   std::vector<Listener> advertised_listeners;   // same as listeners when not set; host may be empty
   std::string inter_broker_listener_name;       // one of the advertised listeners
+  bool balance_new_brokers = true;              // a broker that is added gets its share
+  bool rack_aware_reads = false;                // replica.selector.class sends consumers nearby
   std::vector<Voter> controller_quorum_voters;  // empty: the controller is in this process
   std::string data_dir;
   std::vector<std::string> log_dirs;

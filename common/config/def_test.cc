@@ -175,6 +175,9 @@ TEST(Defs, RefusesWhatHasNoEffect) {
   EXPECT_EQ(refusal(Resource::kTopic, "leader.replication.throttled.replicas", " "), "");
   EXPECT_NE(refusal(Resource::kTopic, "leader.replication.throttled.replicas", "0:1"), "");
   EXPECT_NE(refusal(Resource::kBroker, "replica.selector.class", "x"), "");
+  EXPECT_EQ(refusal(Resource::kBroker, "replica.selector.class",
+                    "org.apache.kafka.common.replica.RackAwareReplicaSelector"),
+            "");
   EXPECT_NE(refusal(Resource::kGroup, "streams.session.timeout.ms", "46000"), "");
   EXPECT_EQ(refusal(Resource::kGroup, "consumer.session.timeout.ms", "46000"), "");
   EXPECT_EQ(refusal(Resource::kBroker, "ssl.keystore.password", "secret").find("secret"),

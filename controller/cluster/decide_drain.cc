@@ -1,4 +1,4 @@
-// Brokers that are to be emptied, and removed for good; evening out what the others hold.
+// Brokers that are to be emptied, and removed for good.
 #include <algorithm>
 
 #include "common/meta/apply.h"
@@ -10,8 +10,6 @@ namespace {
 
 using wire::ErrorCode;
 
-constexpr int kRebalanceMovesMax = 1000;
-
 Refusal unregistered(std::int32_t id) {
   return {ErrorCode::kBrokerIdNotRegistered,
           "Broker " + std::to_string(id) + " is not registered."};
@@ -22,14 +20,6 @@ void set_draining(const meta::Broker& broker, bool draining, std::vector<proto::
   change->set_broker_id(broker.id.value());
   change->set_broker_epoch(broker.epoch.value());
   change->set_draining(draining);
-}
-
-std::optional<proto::Record> move_to(const meta::Topic& topic, std::int32_t index,
-                                     const Replicas& target, const meta::Image& image,
-                                     const Settings& settings) {
-  PartitionChange change(topic, index);
-  reassign(change, target);
-  return change.decide(Roster(image), TopicRules::of(topic.configs, image, settings));
 }
 
 std::string names_of(const std::vector<std::string>& names) {
@@ -157,43 +147,6 @@ std::vector<proto::Record> drain_step(const meta::Image& image, const Settings& 
       out.push_back(std::move(*record));
       --slots;
     }
-  }
-  return out;
-}
-
-Decision<proto::RebalanceReply> rebalance(const proto::RebalanceRequest& request,
-                                          const meta::Image& image, const Settings& settings) {
-  Decision<proto::RebalanceReply> out;
-  int moves = request.moves_max() > 0 ? std::min(request.moves_max(), kRebalanceMovesMax)
-                                      : settings.moves_at_once;
-  if (request.execute()) moves = std::max(0, moves - moving_count(image));
-  struct Place {
-    const meta::Topic* topic;
-    std::int32_t index;
-  };
-  std::vector<Place> places;
-  std::vector<place::Row> rows;
-  for (const auto& [name, topic] : image.topics()) {
-    std::int32_t index = -1;
-    for (const meta::Partition& partition : topic->partitions) {
-      places.push_back({topic.get(), ++index});
-      // One that lacks a leader or a member in sync has other worries.
-      const bool may_move = !is_moving(partition) && partition.leader != meta::kNoBroker &&
-                            partition.isr.size() == partition.replicas.size();
-      rows.push_back(may_move ? partition.replicas : place::Row());
-    }
-  }
-  const auto plan = place::rebalance(seats_of(image), rows, static_cast<std::size_t>(moves));
-  for (const place::Move& move : plan) {
-    const Place& where = places[move.partition];
-    auto* told = out.reply.add_moves();
-    told->set_topic(where.topic->name);
-    told->set_partition(where.index);
-    for (base::BrokerId id : rows[move.partition]) told->add_from(id.value());
-    for (base::BrokerId id : move.to) told->add_to(id.value());
-    if (!request.execute()) continue;
-    auto record = move_to(*where.topic, where.index, move.to, image, settings);
-    if (record) out.records.push_back(std::move(*record));
   }
   return out;
 }

@@ -1,4 +1,5 @@
 // Elections by request, reassignments, drains, preferred leaders.
+#include "controller/cluster/partition_change.h"
 #include "controller/cluster/test_decide.h"
 
 namespace controller::cluster {
@@ -273,6 +274,58 @@ TEST_F(Movement, PreferredLeadersComeBack) {
   EXPECT_EQ(partition().leader.value(), 1);
 }
 
+// Goal: a broker that is new to a cluster with partitions gets its share without being asked for
+// it, a few moves at a time, and the cluster says when it is done; while a broker is away nothing
+// begins.
+TEST_F(Movement, BalancesOntoANewBroker) {
+  create_on("u", {{1, 2}, {2, 3}, {3, 1}, {1, 2}, {2, 3}, {3, 1}, {1, 2}, {2, 3}});
+  EXPECT_FALSE(image->balancing());
+  settings.moves_at_once = 2;
+  enroll(9);
+  EXPECT_TRUE(image->balancing());
+  EXPECT_TRUE(rebalance_step(*image, settings).empty()) << "it is not there yet";
+  EXPECT_EQ(rebalance({}, *image, settings).reply.waits_for(), "broker 9 is away");
+  EXPECT_FALSE(beat(9).fenced());
+  int rounds = 0;
+  for (; image->balancing() && rounds < 50; ++rounds) {
+    const auto step = rebalance_step(*image, settings);
+    EXPECT_LE(step.size(), 2u);
+    apply(step);
+    EXPECT_TRUE(rebalance_step(*image, settings).empty() || !image->balancing());
+    catch_up();
+  }
+  EXPECT_FALSE(image->balancing());
+  EXPECT_GE(rounds, 3);
+  int held = 0;
+  for (int p = 0; p < 8; ++p) held += contains(partition("u", p).replicas, base::BrokerId(9));
+  EXPECT_GE(held, 2);
+  EXPECT_EQ(rebalance({}, *image, settings).reply.moves_size(), 0);
+  reboot(9);
+  EXPECT_FALSE(image->balancing()) << "it is not new any more";
+}
+
+// Goal: balancing begins nothing more once it is paused, and not at all for new brokers where the
+// config says so.
+TEST_F(Movement, BalancingIsPaused) {
+  create_on("u", {{1, 2}, {1, 2}, {1, 2}, {1, 2}});
+  settings.moves_at_once = 1;
+  proto::RebalanceRequest request;
+  request.set_execute(true);
+  const auto begun = rebalance(request, *image, settings);
+  EXPECT_TRUE(begun.reply.balancing());
+  apply(begun.records);
+  request.set_execute(false);
+  request.set_pause(true);
+  const auto paused = rebalance(request, *image, settings);
+  EXPECT_FALSE(paused.reply.balancing());
+  apply(paused.records);
+  catch_up();
+  EXPECT_TRUE(rebalance_step(*image, settings).empty());
+  settings.balance_new_brokers = false;
+  boot(9);
+  EXPECT_FALSE(image->balancing());
+}
+
 // Goal: a rebalance is told before it is done, and done as reassignments.
 TEST_F(Movement, Rebalances) {
   create_on("u", {{1, 2}, {1, 2}, {1, 2}, {1, 2}});
@@ -283,7 +336,8 @@ TEST_F(Movement, Rebalances) {
   EXPECT_EQ(told.reply.moves_size(), 3);
   request.set_execute(true);
   const auto done = rebalance(request, *image, settings);
-  EXPECT_EQ(done.records.size(), 3u);
+  ASSERT_EQ(done.records.size(), 4u);
+  EXPECT_TRUE(done.records.front().balancing().active());
   apply(done.records);
   EXPECT_EQ(rebalance(request, *image, settings).reply.moves_size(), 0);  // they are on their way
   for (int round = 0; round < 20; ++round) {

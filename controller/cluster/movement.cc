@@ -49,4 +49,12 @@ void reassign(PartitionChange& change, const Replicas& target) {
   change.replicas.insert(change.replicas.end(), change.removing.begin(), change.removing.end());
 }
 
+std::optional<proto::Record> move_to(const meta::Topic& topic, std::int32_t index,
+                                     const Replicas& target, const meta::Image& image,
+                                     const Settings& settings) {
+  PartitionChange change(topic, index);
+  reassign(change, target);
+  return change.decide(Roster(image), TopicRules::of(topic.configs, image, settings));
+}
+
 }  // namespace controller::cluster

@@ -19,5 +19,9 @@ int moving_count(const meta::Image& image);
 // Turns the change into a reassignment to `target` (KIP-455): from what the partition was before a
 // reassignment that is under way, if there is one.
 void reassign(PartitionChange& change, const Replicas& target);
+// The record that begins a reassignment to `target`; nothing when nothing changes.
+std::optional<proto::Record> move_to(const meta::Topic& topic, std::int32_t index,
+                                     const Replicas& target, const meta::Image& image,
+                                     const Settings& settings);
 
 }  // namespace controller::cluster

@@ -21,7 +21,7 @@ RandomCluster::RandomCluster() {
   settings_.config_rules.is_list = [](auto, auto) { return false; };
   apply(bootstrap({1, 1}));
   for (std::int32_t id = 1; id <= kBrokers; ++id) {
-    enroll(id, false);
+    enroll(id, Kept::kSome);
     processes_[id].view = image_;
     beat(id, 0, false);
   }
@@ -49,19 +49,21 @@ std::int64_t RandomCluster::apply(const std::vector<proto::Record>& records) {
   return offset_;
 }
 
-std::int64_t RandomCluster::enroll(std::int32_t id, bool clean) {
+std::int64_t RandomCluster::enroll(std::int32_t id, Kept kept) {
   const meta::Broker* known = image_->broker(base::BrokerId(id));
   proto::RegisterBrokerRequest request;
   request.set_broker_id(id);
   request.set_heartbeats(true);
-  request.set_previous_broker_epoch(clean && known ? known->epoch.value() : -1);
+  request.set_previous_broker_epoch(kept == Kept::kAll && known ? known->epoch.value() : -1);
+  if (kept == Kept::kNothing || !known) disks_[id] = ++incarnations_;
+  request.add_directory_ids()->set_low(disks_[id]);
   request.mutable_incarnation()->set_low(++incarnations_);
   auto* listener = request.add_listeners();
   listener->set_name("PLAINTEXT");
   listener->set_host("localhost");
   listener->set_port(9092);
-  if (known && !clean) {
-    lost_tail_ = base::BrokerId(id);
+  if (known && kept != Kept::kAll) {
+    if (kept == Kept::kSome) lost_tail_ = base::BrokerId(id);
     for (auto& [key, ghost] : ghosts_) ghost.whole.erase(base::BrokerId(id));
   }
   processes_[id] = {.incarnation = incarnations_};
@@ -177,15 +179,25 @@ void RandomCluster::drain(const RandomEvent& event) {
   drains.set_broker_id(broker_of(event.a));
   proto::ResumeBrokerRequest resumes;
   resumes.set_broker_id(broker_of(event.a));
-  switch (event.b % 4) {
+  proto::RebalanceRequest balances;
+  balances.set_execute(true);
+  switch (event.b % 8) {
     case 0:
+    case 4:
       apply(drain_broker(drains, *image_, settings_).records);
       break;
     case 1:
+    case 5:
       apply(resume_broker(resumes, *image_).records);
       break;
     case 2:
       apply(drain_step(*image_, settings_));
+      break;
+    case 6:
+      apply(rebalance(balances, *image_, settings_).records);
+      break;
+    case 7:
+      apply(rebalance_step(*image_, settings_));
       break;
     default:
       apply(balance_step(*image_, settings_));
@@ -201,7 +213,7 @@ std::optional<std::string> RandomCluster::step(const RandomEvent& event) {
   const std::int32_t id = broker_of(event.a);
   switch (event.kind % 16) {
     case 0:
-      enroll(id, event.b % 2 == 0);
+      enroll(id, event.b % 2 == 0 ? Kept::kAll : event.b % 8 != 7 ? Kept::kSome : Kept::kNothing);
       if (event.c % 2 == 0) break;
       processes_[id].view = image_;  // it is back at once
       beat(id, 0, false);
@@ -327,6 +339,11 @@ void RandomCluster::check_data(const Key& key, const meta::Partition* before,
     }
   }
   std::erase_if(ghost.whole, [&](base::BrokerId id) { return !contains(now.replicas, id); });
+  if (now.isr_lost) {
+    counts_.lost += !before->isr_lost;
+    if (now.leader == meta::kNoBroker) return;
+    violate(key.first + "-" + std::to_string(key.second) + ": led although its ISR is lost");
+  }
   for (base::BrokerId id : now.isr) {
     if (ghost.whole.contains(id)) continue;
     const bool last = lost_tail_ == id && now.isr.size() == 1;

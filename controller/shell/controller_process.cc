@@ -52,6 +52,7 @@ Config make_config(const config::BrokerConfig& from) {
       from.auto_leader_rebalance_enable
           ? std::chrono::seconds(from.leader_imbalance_check_interval_seconds)
           : base::Duration::zero();
+  out.balance_new_brokers = from.balance_new_brokers;
   out.config_rules = config_rules(from.given);
   return out;
 }
