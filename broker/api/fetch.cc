@@ -39,6 +39,14 @@ std::optional<ReadRequest::Follower> follower_of(const Context& context,
       .is_progress = true};
 }
 
+std::vector<base::BrokerId> brokers_in(const std::string& rack, const meta::Image& image) {
+  std::vector<base::BrokerId> out;
+  for (const auto& [id, broker] : image.brokers()) {
+    if (broker->rack == rack && broker->live()) out.push_back(id);
+  }
+  return out;
+}
+
 }  // namespace
 
 void fetch(Context& context, const wire::FetchRequest& request, Reply<wire::FetchResponse> reply) {
@@ -66,6 +74,7 @@ FetchOperation::FetchOperation(Context& context, const wire::FetchRequest& reque
       by_id_(context.version >= 13),
       with_hints_(context.version >= 16),
       follower_(follower_of(context, request)),
+      any_replica_(!follower_ && context.version >= 11),
       listener_(context.listener) {
   // As Kafka does: more than fits can never come.
   bytes_min_ = std::min<std::int64_t>(request.min_bytes, bytes_max_);
@@ -73,6 +82,9 @@ FetchOperation::FetchOperation(Context& context, const wire::FetchRequest& reque
   items_.reserve(targets.size());
   for (auto& target : targets) items_.emplace_back().target = &target;
   if (plan_.session) session_epoch_ = plan_.session->epoch();
+  if (any_replica_ && node_.config.rack_aware_reads && !request.rack_id.empty()) {
+    nearby_ = brokers_in(request.rack_id, *node_.image());
+  }
 }
 
 void FetchOperation::start() {
@@ -118,6 +130,8 @@ void FetchOperation::read() {
     // The first partition with data is served whatever the limits say (KIP-74).
     request.at_least_one_batch = bytes_ == 0;
     request.read_committed = read_committed_;
+    request.any_replica = any_replica_;
+    request.nearby = nearby_;
     request.may_block = warm_ups_ >= kWarmUpsMax;
     if (item.target->leader_epoch >= 0) {
       request.leader_epoch = base::LeaderEpoch(item.target->leader_epoch);
@@ -149,7 +163,8 @@ bool FetchOperation::enough() const {
   if (items_.empty() || bytes_ >= bytes_min_) return true;
   return std::ranges::any_of(items_, [&](const Item& item) {
     return is_behind(item) || item.answer.cold.has_value() ||
-           item.answer.error != ErrorCode::kNone || item.answer.diverging.has_value();
+           item.answer.error != ErrorCode::kNone || item.answer.diverging.has_value() ||
+           item.answer.read_there.has_value();
   });
 }
 
@@ -178,10 +193,12 @@ void FetchOperation::park() {
     // Behind what was just read; without data, behind the position itself.
     const base::Offset from =
         item.answer.slice ? item.answer.slice->end_bound : base::Offset(item.target->fetch_offset);
-    if (follower_ ? item.partition->await_written(from, watermark_to_pass(item), reactor_.executor,
-                                                  shared_from_this(), i)
-                  : item.partition->await_visible(from, read_committed_, reactor_.executor,
-                                                  shared_from_this(), i)) {
+    if (follower_
+            ? item.partition->await_written(from, watermark_to_pass(item), reactor_.executor,
+                                            shared_from_this(), i)
+            : item.partition->await_visible(
+                  {.from = from, .read_committed = read_committed_, .any_replica = any_replica_},
+                  reactor_.executor, shared_from_this(), i)) {
       parked_ = false;
       return;
     }
@@ -230,7 +247,7 @@ bool FetchOperation::worth_telling(const Item& item) const {
   if (!plan_.incremental || !item.target->told) return true;
   const ReadAnswer& answer = item.answer;
   return answer.slice.has_value() || answer.error != ErrorCode::kNone ||
-         answer.diverging.has_value() ||
+         answer.diverging.has_value() || answer.read_there.has_value() ||
          answer.high_watermark.value() != item.target->told_high_watermark ||
          answer.last_stable.value() != item.target->told_last_stable ||
          answer.log_start.value() != item.target->told_log_start;
@@ -280,6 +297,7 @@ void FetchOperation::tell(Item& item, wire::FetchResponse& response,
     LeaderHints(node_, listener_)
         .add(key.topic_id, key.topic, key.partition, out.current_leader, response.node_endpoints);
   }
+  if (answer.read_there) out.preferred_read_replica = answer.read_there->value();
   if (answer.diverging) {
     out.diverging_epoch.epoch = answer.diverging->leader_epoch.value();
     out.diverging_epoch.end_offset = answer.diverging->start.value();

@@ -70,6 +70,8 @@ class FetchOperation final : public PartitionListener,
   bool by_id_;
   bool with_hints_;                                // KIP-951
   std::optional<ReadRequest::Follower> follower_;  // none: a consumer
+  bool any_replica_;                               // followers may serve it (KIP-392)
+  std::vector<base::BrokerId> nearby_;             // brokers in its rack that it may be sent to
   std::string listener_;
   bool answered_ = false;
   bool parked_ = false;

@@ -179,7 +179,9 @@ ErrorCode Partition::check_reader_locked(const ReadRequest& request, ReadAnswer&
     return *request.leader_epoch < leader_epoch_ ? ErrorCode::kFencedLeaderEpoch
                                                  : ErrorCode::kUnknownLeaderEpoch;
   }
-  if (!leading_) return ErrorCode::kNotLeaderOrFollower;
+  if (!leading_ && (request.follower || !request.any_replica || cutting_)) {
+    return ErrorCode::kNotLeaderOrFollower;
+  }
   answer.log_start = log_->start_offset();
   if (request.last_fetched_epoch && !MUTANT("node-finds-no-divergence")) {
     const auto end = log_->end_offset_for_epoch(*request.last_fetched_epoch);
@@ -223,11 +225,14 @@ ReadAnswer Partition::read(const ReadRequest& request) {
       woken = settle_locked();
       wants_change = leading_->wants_change();
     }
-    if (closed_ == ErrorCode::kNone && leading_) {
+    if (closed_ == ErrorCode::kNone && (leading_ || answer.error == ErrorCode::kNone)) {
       answer.high_watermark = visible_locked();
       answer.last_stable = stable_locked();
     }
-    if (answer.error == ErrorCode::kNone && !answer.diverging) read_locked(request, answer);
+    if (answer.error == ErrorCode::kNone && !answer.diverging) {
+      if (leading_) answer.read_there = leading_->reader_among(request.nearby, request.from);
+      if (!answer.read_there) read_locked(request, answer);
+    }
   }
   tell(std::move(woken));
   if (wants_change) want_isr_change();

@@ -81,8 +81,10 @@ struct ReadRequest {
   std::uint32_t bytes_max = 0;
   bool at_least_one_batch = false;  // even if it is larger than bytes_max
   bool read_committed = false;
-  bool may_block = false;                               // only away from a reactor
-  std::optional<base::LeaderEpoch> leader_epoch;        // as the client believes it to be
+  bool may_block = false;                         // only away from a reactor
+  bool any_replica = false;                       // a consumer that may read from a follower
+  std::span<const base::BrokerId> nearby;         // replicas in the consumer's rack, if it has one
+  std::optional<base::LeaderEpoch> leader_epoch;  // as the client believes it to be
   std::optional<base::LeaderEpoch> last_fetched_epoch;  // asks for divergence to be found
   std::optional<Follower> follower;                     // none: a consumer
 };
@@ -98,6 +100,8 @@ struct ReadAnswer {
   std::vector<AbortedTxn> aborted;
   // Set when the client's last fetched epoch ends before `from` here.
   std::optional<EpochStart> diverging;  // `start` is that epoch's end
+  // Set instead of `slice`: this follower in the consumer's rack has what it asks for (KIP-392).
+  std::optional<base::BrokerId> read_there;
 };
 
 // What the metadata makes of this replica.
@@ -199,8 +203,14 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
                        std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
   ReadAnswer read(const ReadRequest& request);
   // Tells `listener` once when more than `from` becomes visible or the partition ends or changes
-  // leader epoch; at once (returning true, without a call) when it already is visible.
-  bool await_visible(base::Offset from, bool read_committed, io::Executor& home,
+  // leader epoch; at once (returning true, without a call) when it already is visible. On a
+  // follower only `any_replica` waits: for what the follower knows to be visible.
+  struct Visibility {
+    base::Offset from;
+    bool read_committed = false;
+    bool any_replica = false;
+  };
+  bool await_visible(const Visibility& wanted, io::Executor& home,
                      std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
   // Tells `listener` once when more than `from` is written, or the high watermark is beyond
   // `watermark` (for a follower's fetch); otherwise as await_visible().
@@ -304,6 +314,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
     std::uint64_t tag;
     wire::ErrorCode error = wire::ErrorCode::kNone;  // to be told
     base::Offset watermark{INT64_MAX};               // of kWritten
+    bool any_replica = false;                        // waits on a follower, too
   };
   // Those to be told, once the lock is released.
   using Woken = std::vector<Waiter>;

@@ -51,7 +51,7 @@ TEST(PartitionReplication, WakesFollowersByWritesAndConsumersByTheWatermark) {
   auto ear = std::make_shared<Ear>();
   const auto never = Offset(INT64_MAX);
   EXPECT_FALSE(one.partition->await_written(Offset(0), never, *one.executor, ear, 1));
-  EXPECT_FALSE(one.partition->await_visible(Offset(0), false, *one.executor, ear, 2));
+  EXPECT_FALSE(one.partition->await_visible({.from = Offset(0)}, *one.executor, ear, 2));
   EXPECT_FALSE(one.partition->await_written(Offset(5), Offset(0), *one.executor, ear, 3));
   replicas.append(one, "a");
   replicas.world.run_for(100ms);
@@ -62,6 +62,46 @@ TEST(PartitionReplication, WakesFollowersByWritesAndConsumersByTheWatermark) {
   replicas.world.run_for(1ms);
   EXPECT_TRUE(ear->heard.contains(2));
   EXPECT_TRUE(ear->heard.contains(3));
+}
+
+// Goal: a follower serves consumers that may read from any replica what it knows to be visible,
+// never more; a fetch of a replica or of an old client is sent to the leader (KIP-392).
+TEST(PartitionReplication, FollowersServeWhatIsVisible) {
+  Replicas replicas(1);
+  Replica &one = replicas.at(1), &two = replicas.at(2), &three = replicas.at(3);
+  replicas.append(one, "a");
+  replicas.flush(one);
+  replicas.catch_up(two);
+  const ReadRequest wish{
+      .from = Offset(0), .bytes_max = 1000, .at_least_one_batch = true, .any_replica = true};
+  ASSERT_EQ(two.partition->bounds().end, Offset(1));
+  auto answer = two.partition->read(wish);
+  EXPECT_EQ(answer.error, ErrorCode::kNone);
+  EXPECT_FALSE(answer.slice) << "it holds the record, but 3 does not yet";
+  auto ear = std::make_shared<Ear>();
+  EXPECT_TRUE(two.partition->await_visible({.from = Offset(0)}, *two.executor, ear, 1));
+  EXPECT_FALSE(two.partition->await_visible({.from = Offset(0), .any_replica = true}, *two.executor,
+                                            ear, 2));
+  replicas.catch_up(three);
+  replicas.fetch(two);
+  replicas.world.run_for(1ms);
+  EXPECT_EQ(ear->heard, (std::map<std::uint64_t, ErrorCode>{{2, ErrorCode::kNone}}));
+  answer = two.partition->read(wish);
+  EXPECT_EQ(answer.high_watermark, Offset(1));
+  std::map<std::int64_t, std::string> got;
+  test::collect(test::bytes_of(answer), got);
+  EXPECT_EQ(got, (std::map<std::int64_t, std::string>{{0, "a"}}));
+  EXPECT_EQ(two.partition->read({.from = Offset(0), .bytes_max = 1000}).error,
+            ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(two.partition->read({.from = Offset(2), .any_replica = true}).error,
+            ErrorCode::kOffsetOutOfRange);
+
+  const std::vector<BrokerId> nearby{BrokerId(3)};
+  auto elsewhere = wish;
+  elsewhere.nearby = nearby;
+  answer = one.partition->read(elsewhere);
+  EXPECT_EQ(answer.read_there, BrokerId(3));
+  EXPECT_FALSE(answer.slice);
 }
 
 // Goal: what was acknowledged survives its leader though no follower had heard so (KIP-101), and

@@ -53,19 +53,21 @@ bool Partition::await_committed(base::Offset end, io::Executor& home,
 
 bool Partition::await_more(Waiter waiter) {
   std::lock_guard lock(mutex_);
-  if (closed_ != ErrorCode::kNone || !leading_ || has_reached_locked(waiter)) return true;
-  if (waiter.wanted != Wanted::kWritten) sync_for_waiter_locked();
+  const bool may_wait = leading_ || (waiter.any_replica && !cutting_);
+  if (closed_ != ErrorCode::kNone || !may_wait || has_reached_locked(waiter)) return true;
+  if (leading_ && waiter.wanted != Wanted::kWritten) sync_for_waiter_locked();
   waiters_.push_back(std::move(waiter));
   return false;
 }
 
-bool Partition::await_visible(base::Offset from, bool read_committed, io::Executor& home,
+bool Partition::await_visible(const Visibility& wanted, io::Executor& home,
                               std::shared_ptr<PartitionListener> listener, std::uint64_t tag) {
-  return await_more({.wanted = read_committed ? Wanted::kStable : Wanted::kVisible,
-                     .offset = from,
+  return await_more({.wanted = wanted.read_committed ? Wanted::kStable : Wanted::kVisible,
+                     .offset = wanted.from,
                      .home = &home,
                      .listener = std::move(listener),
-                     .tag = tag});
+                     .tag = tag,
+                     .any_replica = wanted.any_replica});
 }
 
 bool Partition::await_written(base::Offset from, base::Offset watermark, io::Executor& home,

@@ -246,6 +246,25 @@ std::vector<base::BrokerId> Leadership::maximal_isr() const {
   return all;
 }
 
+std::optional<base::BrokerId> Leadership::reader_among(std::span<const base::BrokerId> nearby,
+                                                       base::Offset from) const {
+  if (std::ranges::find(nearby, options_.self) != nearby.end()) return std::nullopt;
+  std::optional<base::BrokerId> best;
+  base::Offset furthest(-1);
+  for (base::BrokerId id : set_.replicas) {
+    const auto follower = followers_.find(id);
+    if (follower == followers_.end() || !contains(set_.isr, id) ||
+        std::ranges::find(nearby, id) == nearby.end()) {
+      continue;
+    }
+    const auto& [epoch, held] = std::pair(follower->second.epoch, follower->second.offset);
+    if (!held || *held < from || *held <= furthest || !is_live(id, epoch)) continue;
+    best = id;
+    furthest = *held;
+  }
+  return best;
+}
+
 void Leadership::check_invariants() const {
   CHECK(high_watermark_ <= end_);
   CHECK(epoch_start_ <= end_);

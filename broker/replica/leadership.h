@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -124,6 +125,10 @@ class Leadership {
     base::Offset end_at_fetch{-1};  // our end then
   };
   const std::map<base::BrokerId, Progress>& followers() const { return followers_; }
+  // Of these replicas a follower in sync that holds everything below `from`, so that a consumer may
+  // go on there: the one that is furthest. Nothing when there is none, or we are one of them.
+  std::optional<base::BrokerId> reader_among(std::span<const base::BrokerId> nearby,
+                                             base::Offset from) const;
   // Committed ISR and what is, or may yet be, asked for.
   std::vector<base::BrokerId> maximal_isr() const;
   const std::optional<IsrProposal>& under_way() const { return under_way_; }
