@@ -360,32 +360,4 @@ void Hosting::stop(std::move_only_function<void()> done) {
   cleaner_->stop([this, done = std::move(done)]() mutable { close_logs(std::move(done)); });
 }
 
-void Hosting::close_logs(std::move_only_function<void()> done) {
-  auto partitions = std::make_shared<std::vector<std::shared_ptr<Partition>>>(all_partitions());
-  for (const auto& partition : *partitions) partition->close(ErrorCode::kNotLeaderOrFollower);
-  home_.blocking(
-      [this, partitions] {
-        bool clean = !directory_.failed();
-        for (const auto& partition : *partitions) {
-          if (auto closed = partition->close_log(); !closed) {
-            clean = false;
-            node_.diag.error(
-                "log", "a log could not be closed",
-                {{"partition", partition->name().to_string()}, {"error", closed.error().what}});
-            continue;
-          }
-          const auto end = partition->bounds();
-          directory_.note_recovery_point(partition->name(), end.end);
-          directory_.note_start(partition->name(), end.start);
-          directory_.note_high_watermark(partition->name(), end.visible);
-        }
-        if (!clean) return;
-        if (auto closed = directory_.close_clean(node_.registrar->epoch()); !closed) {
-          node_.diag.error("log", "the clean-shutdown marker could not be written",
-                           {{"error", closed.error().what}});
-        }
-      },
-      [done = std::move(done)]() mutable { done(); });
-}
-
 }  // namespace broker

@@ -103,7 +103,10 @@ class Hosting {
   void remove_later(Removal removal, std::int64_t delay_ms);
   void wake_waiters();
   Cleaner::Options cleaner_options() const;
+  struct Closing;
   void close_logs(std::move_only_function<void()> done);
+  bool close_log(Partition& partition);  // blocks
+  void mark_clean(const std::shared_ptr<Closing>& closing);
   void write_checkpoints();
   void arm(base::Timer& timer, base::Duration after);
   std::shared_ptr<const config::TopicConfig> resolve(const meta::Image& image,

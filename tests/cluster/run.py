@@ -17,8 +17,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from cluster import ROOT, Cluster  # noqa: E402
+import test_balance  # noqa: E402
 import test_dev  # noqa: E402
+import test_lost_disk  # noqa: E402
 import test_quorum  # noqa: E402
+import test_racks  # noqa: E402
 from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite, check, equal  # noqa: E402
 
@@ -192,6 +195,9 @@ def main():
                 print(f"again with: tests/cluster/run.py --seed {arguments.seed}\n{cluster.logs()}")
             nodes.end_all()
     test_quorum.run_quorum(suite, arguments.binaries)
+    test_lost_disk.run_lost_disk(suite, arguments.binaries)
+    test_balance.run_balance(suite, arguments.binaries)
+    test_racks.run_racks(suite, arguments.binaries)
     test_dev.run_dev(suite, arguments.binaries)
     print(suite.summary())
     sys.exit(suite.failed != 0)

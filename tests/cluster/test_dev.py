@@ -80,10 +80,10 @@ class Dev:
     def member(self, role, number):
         return next(each for each in self.members() if each["role"] == role and each["id"] == number)
 
-    def run(self, *words, code=0):
+    def run(self, *words, code=0, lines=""):
         """A command over the cluster; its output. `code` None: any."""
-        result = subprocess.run([self.moldau, *words, "--brokers", self.bootstrap()], stdin=subprocess.DEVNULL,
-                                capture_output=True, text=True, timeout=90)
+        result = subprocess.run([self.moldau, *words, "--brokers", self.bootstrap()], input=lines, capture_output=True,
+                                text=True, timeout=90)
         if code is not None:
             equal(result.returncode, code, f"moldau {' '.join(words)}: {result.stdout[-1500:]}{result.stderr[-1500:]}")
         return result.stdout
@@ -213,6 +213,22 @@ def kafka_tool(dev, name, *words):
     return result.stdout
 
 
+def verify_replicas(dev, topic):
+    """Kafka's tool reads every replica as a consumer and compares them; it goes on for ever, so only its first words
+    are heard."""
+    command = ["timeout", "60", "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", os.path.join(deps.kafka_lib(True), "*"),
+               "org.apache.kafka.tools.ReplicaVerificationTool", "--broker-list", dev.bootstrap(), "--topics-include", topic,
+               "--report-interval-ms", "500"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tool:
+        said = []
+        for line in tool.stdout:
+            said.append(line)
+            if "max lag" in line:
+                break
+        tool.terminate()
+    check(said and "max lag is 0 for partition" in said[-1], "ReplicaVerificationTool: " + "".join(said)[-1500:])
+
+
 def kafka_tools(dev):
     create(dev, "tools", "2", "1")
     status = kafka_tool(dev, "MetadataQuorumCommand", "describe", "--status")
@@ -234,6 +250,8 @@ def kafka_tools(dev):
     equal([(each["replicas"], each["leader"]) for each in listed], [([3, 1], 3), ([2, 3], 2)], "replicas and leaders")
     dev.await_healthy()
     equal(kafka_tool(dev, "TopicCommand", "--describe", "--under-replicated-partitions"), "", "under-replicated")
+    dev.run("produce", "tools", lines="one\ntwo\nthree\n")
+    verify_replicas(dev, "tools")
 
 
 def outlive_nobody(dev):

@@ -20,8 +20,8 @@ class Commands:
     def __init__(self, binaries, bootstrap):
         self.program, self.bootstrap = os.path.join(binaries, "moldau"), bootstrap
 
-    def run(self, *words, code=0):
-        result = subprocess.run([self.program, *words, "--brokers", self.bootstrap], stdin=subprocess.DEVNULL,
+    def run(self, *words, code=0, lines=""):
+        result = subprocess.run([self.program, *words, "--brokers", self.bootstrap], input=lines,
                                 capture_output=True, text=True, timeout=60)
         if code is not None:
             equal(result.returncode, code, f"moldau {' '.join(words)}: {result.stdout}{result.stderr}")
