@@ -14,7 +14,7 @@ CP_IP=10.89.0.1
 # dead and only not yet reaped: both show in the command line.
 alive() {
   [ -s "$KUBELAB_DIR/$1.pid" ] &&
-    tr '\0' ' ' <"/proc/$(cat "$KUBELAB_DIR/$1.pid")/cmdline" 2>/dev/null | grep -qF -e kubelab -e "$HERE"
+    tr '\0' ' ' <"/proc/$(cat "$KUBELAB_DIR/$1.pid")/cmdline" 2>/dev/null | grep -qE 'kubelab|tests/kube/lab/'
 } 2>/dev/null
 
 # run NAME COMMAND...: in the background, begun again a second after it ends, with NAME.log and NAME.pid (an id inside
