@@ -165,8 +165,10 @@ Json status_of(Draft& draft) {
         {draft.is_established() ? reason::kPodNotReady : reason::kStarting,
          of(brokers) + " brokers and " + of(controllers) + " controllers are ready."});
   }
+  // Before all that is on its way: it explains why the rest does not come.
   for (const Failure& each : draft.have.failures) {
-    draft.progress.push_back({reason::kActionFailed, each.action + ": " + each.message});
+    draft.progress.insert(draft.progress.begin(),
+                          {reason::kActionFailed, each.action + ": " + each.message});
   }
   examine(draft, !draft.progress.empty());
   std::vector<Condition> all = {ready(draft, brokers, controllers),

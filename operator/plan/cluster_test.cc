@@ -165,6 +165,17 @@ TEST(PlanCluster, TellsOfAPodThatIsAwayForLong) {
   EXPECT_THAT(world.restarted, IsEmpty());
 }
 
+// What was refused explains why the rest does not come: it is told before all that waits for it.
+TEST(PlanCluster, TellsARefusalFirst) {
+  World world;
+  ClusterHave have = world.observe();
+  have.failures = {{"make Pod demo-broker-1", "pods is forbidden"}};
+  for (const Action& each : plan_cluster(have, world.settings, world.now).actions) world.act(each);
+  EXPECT_EQ(world.condition("Progressing"), "True ActionFailed");
+  EXPECT_THAT(world.cluster["status"]["message"].get<std::string>(),
+              HasSubstr("pods is forbidden"));
+}
+
 TEST(PlanCluster, RestartsNobodyWhilePaused) {
   World world = installed();
   world.cluster["spec"] = {{"image", "moldau:2"}, {"updatePolicy", {{"paused", true}}}};
