@@ -185,14 +185,16 @@ ErrorCode Partition::check_reader_locked(const ReadRequest& request, ReadAnswer&
   answer.log_start = log_->start_offset();
   if (request.last_fetched_epoch && !MUTANT("node-finds-no-divergence")) {
     const auto end = log_->end_offset_for_epoch(*request.last_fetched_epoch);
-    if (!end) return ErrorCode::kOffsetOutOfRange;
+    if (!end) return leading_ ? ErrorCode::kOffsetOutOfRange : ErrorCode::kNotLeaderOrFollower;
     if (end->leader_epoch < *request.last_fetched_epoch || end->start < request.from) {
       answer.diverging = *end;
       return ErrorCode::kNone;
     }
   }
   if (request.from < log_->start_offset() || request.from > log_->end_offset()) {
-    return ErrorCode::kOffsetOutOfRange;
+    // Only the leader knows the range: a client that takes this replica for it would lose its
+    // place.
+    return leading_ ? ErrorCode::kOffsetOutOfRange : ErrorCode::kNotLeaderOrFollower;
   }
   return ErrorCode::kNone;
 }

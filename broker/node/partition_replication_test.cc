@@ -94,7 +94,9 @@ TEST(PartitionReplication, FollowersServeWhatIsVisible) {
   EXPECT_EQ(two.partition->read({.from = Offset(0), .bytes_max = 1000}).error,
             ErrorCode::kNotLeaderOrFollower);
   EXPECT_EQ(two.partition->read({.from = Offset(2), .any_replica = true}).error,
-            ErrorCode::kOffsetOutOfRange);
+            ErrorCode::kNotLeaderOrFollower)
+      << "only the leader knows that nothing is there";
+  EXPECT_EQ(one.partition->read({.from = Offset(2)}).error, ErrorCode::kOffsetOutOfRange);
 
   const std::vector<BrokerId> nearby{BrokerId(3)};
   auto elsewhere = wish;
