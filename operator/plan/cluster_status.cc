@@ -141,6 +141,14 @@ void tell(Draft& draft, const Condition& condition) {
               condition.message);
 }
 
+// Before all that is on its way: it explains why the rest does not come.
+void note_refusals(Draft& draft) {
+  for (const Failure& each : draft.have.failures) {
+    draft.progress.insert(draft.progress.begin(),
+                          {reason::kActionFailed, each.action + ": " + each.message});
+  }
+}
+
 // What matters most, for `kubectl get`.
 std::string headline(const std::vector<Condition>& all) {
   const auto& [ready, progressing, degraded, blocked, stable] =
@@ -165,11 +173,7 @@ Json status_of(Draft& draft) {
         {draft.is_established() ? reason::kPodNotReady : reason::kStarting,
          of(brokers) + " brokers and " + of(controllers) + " controllers are ready."});
   }
-  // Before all that is on its way: it explains why the rest does not come.
-  for (const Failure& each : draft.have.failures) {
-    draft.progress.insert(draft.progress.begin(),
-                          {reason::kActionFailed, each.action + ": " + each.message});
-  }
+  note_refusals(draft);
   examine(draft, !draft.progress.empty());
   std::vector<Condition> all = {ready(draft, brokers, controllers),
                                 of_notes(condition::kProgressing, draft.progress),
