@@ -55,8 +55,13 @@ std::string table_of(const Moves& moves, bool color) {
   return table.draw(color);
 }
 
+// While it is still balancing with nothing left to move, leaderships go to the preferred replicas.
+bool is_balanced(const proto::RebalanceReply& planned, int under_way) {
+  return planned.moves_size() + under_way == 0 && !planned.balancing();
+}
+
 std::string state_of(const proto::RebalanceReply& planned, int under_way) {
-  if (planned.moves_size() + under_way == 0 && planned.waits_for().empty()) return "balanced";
+  if (is_balanced(planned, under_way) && planned.waits_for().empty()) return "balanced";
   if (!planned.balancing()) return "not balanced";
   return planned.waits_for().empty() ? "balancing" : "balancing, waits";
 }
@@ -85,7 +90,7 @@ View look(Context& context) {
   if (planned.moves_size() > kShownMax) {
     view.text += fmt::format("and {} more\n", planned.moves_size() - kShownMax);
   }
-  view.json = {{"balanced", planned.moves_size() + under_way == 0},
+  view.json = {{"balanced", is_balanced(planned, under_way)},
                {"balancing", planned.balancing()},
                {"waits_for", planned.waits_for()},
                {"moves_under_way", under_way},

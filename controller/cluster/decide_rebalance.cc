@@ -98,7 +98,10 @@ std::vector<proto::Record> rebalance_step(const meta::Image& image, const Settin
   if (moving >= settings.moves_at_once) return out;
   const auto next = plan(image, settings.moves_at_once - moving);
   for (const Planned& each : next) begin(each, image, settings, out);
-  if (next.empty() && moving == 0) set_balancing(false, image, out);
+  if (!next.empty() || moving > 0) return out;
+  // Who holds its share leads its share too: the moves alone leave the old leaders in place.
+  out = balance_step(image, settings);
+  if (out.empty()) set_balancing(false, image, out);
   return out;
 }
 

@@ -38,7 +38,8 @@ def add_a_broker(folder, binaries):
     def done():
         producer.stdin.write("more\n" * 100)
         producer.stdin.flush()
-        return json.loads(commands.run("balance", "status", "--json"))["balanced"] and replicas().count(3) == 8
+        status = json.loads(commands.run("balance", "status", "--json"))
+        return status["balanced"] and replicas().count(3) == 8
 
     until("the new broker has its share", 60, done)
     producer.stdin.close()
