@@ -119,9 +119,10 @@ Condition ready(const Draft& draft, const Counts& brokers, const Counts& control
     out.message = bad->message;
     return out;
   }
-  // One may be away for a restart; a cluster that starts is not ready before all are there.
+  // Some may be away for a restart; a cluster that starts is not ready before all are there.
+  const int may_miss = draft.spec.max_unavailable;
   out.is_true =
-      brokers.replicas > 0 && (missing == 0 || (was && brokers.ready > 0 && missing == 1));
+      brokers.replicas > 0 && (missing == 0 || (was && brokers.ready > 0 && missing <= may_miss));
   out.reason = out.is_true ? reason::kReady : was ? reason::kPodNotReady : reason::kStarting;
   out.message = counted;
   return out;

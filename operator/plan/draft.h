@@ -71,7 +71,7 @@ void decide_controllers(Draft& draft);  // who founds, who joins, who leaves
 void keep_up(Draft& draft);             // Services, volumes, configurations, Pods that must exist
 void change_online(Draft& draft);       // configs that need no restart
 void even_out(Draft& draft);            // replicas onto brokers that came later
-void roll(Draft& draft);                // at most one restart
+void roll(Draft& draft);                // at most one restart in a plan
 // The status that follows from all that, and events about what became worse.
 Json status_of(Draft& draft);
 // The status of a resource whose spec is not valid.

@@ -52,6 +52,23 @@ std::optional<MaintenanceWindow> window_of(const Json& policy) {
   return out;
 }
 
+// spec.metrics is said in other words: a config, and annotations that the spec's own may replace.
+void add_metrics(const Json& metrics, ClusterSpec& out) {
+  if (flag_at(metrics, {"kafkaNames"})) {
+    out.config.try_emplace("moldau.metrics.kafka.names", "true");
+  }
+  if (!flag_at(metrics, {"scrapeAnnotations"})) return;
+  const auto annotate = [](NodePool& pool) {
+    Json all = {{"prometheus.io/scrape", "true"},
+                {"prometheus.io/port", "9644"},
+                {"prometheus.io/path", "/metrics"}};
+    all.update(object_at(pool.pod, {"annotations"}));
+    pool.pod["annotations"] = std::move(all);
+  };
+  std::ranges::for_each(out.pools, annotate);
+  annotate(out.controllers);
+}
+
 ClusterSpec spec_of(const Json& from) {
   ClusterSpec out;
   out.version = text_at(from, {"version"});
@@ -64,7 +81,9 @@ ClusterSpec spec_of(const Json& from) {
   out.rack_topology_key = text_at(from, {"rack", "topologyKey"});
   for (const Json& each : list_at(from, {"listeners"})) out.listeners.push_back(listener_of(each));
   out.config = config_texts(object_at(from, {"config"}));
+  add_metrics(object_at(from, {"metrics"}), out);
   out.paused = flag_at(from, {"updatePolicy", "paused"});
+  out.max_unavailable = static_cast<int>(number_at(from, {"updatePolicy", "maxUnavailable"}, 1));
   out.window = window_of(object_at(from, {"updatePolicy"}));
   if (text_at(from, {"deletionPolicy"}) == "Delete") {
     out.deletion_policy = DeletionPolicy::kDelete;

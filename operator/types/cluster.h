@@ -50,6 +50,7 @@ struct ClusterSpec {
   std::vector<ListenerSpec> listeners;
   std::map<std::string, std::string> config;  // by Kafka's names
   bool paused = false;                        // no restarts
+  int max_unavailable = 1;                    // brokers away at once for a restart
   std::optional<MaintenanceWindow> window;
   DeletionPolicy deletion_policy = DeletionPolicy::kRetain;
 };

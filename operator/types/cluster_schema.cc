@@ -137,6 +137,11 @@ Json update_policy() {
   return object(
       "When Pods may be restarted for a change. Lost Pods come back in any case.",
       {{"paused", boolean("No restarts while true.", {{"default", false}})},
+       {"maxUnavailable",
+        integer("How many brokers may be away at once for a restart: never two of one rack, and "
+                "each only when the controllers say that no partition suffers. Controllers go one "
+                "at a time.",
+                {{"minimum", 1}, {"maximum", 50}, {"default", 1}})},
        {"maintenanceWindow",
         object("Restarts begin only then.",
                {{"days", list("Days of the week; every day when not given.",
@@ -148,6 +153,22 @@ Json update_policy() {
                                {{"pattern", "^([01][0-9]|2[0-3]):[0-5][0-9]$"}, {"maxLength", 5}})},
                 {"minutes", integer("How long.", {{"minimum", 10}, {"maximum", 1440}})}},
                {"start", "minutes"})}},
+      {}, {{"default", Json::object()}});
+}
+
+Json metrics() {
+  return object(
+      "What /metrics of the nodes, on port 9644, is to say and to whom. A change restarts them, "
+      "one "
+      "by one.",
+      {{"kafkaNames",
+        boolean("Also by the names of Kafka's JMX exporter, for boards and alerts that "
+                "know those: moldau.metrics.kafka.names of spec.config.",
+                {{"default", false}})},
+       {"scrapeAnnotations",
+        boolean("Pods bear prometheus.io/scrape, port and path, for a Prometheus that looks for "
+                "these instead of PodMonitors.",
+                {{"default", false}})}},
       {}, {{"default", Json::object()}});
 }
 
@@ -171,6 +192,7 @@ Json spec() {
        {"config", map("Configs of all brokers, by Kafka's names. What can change while brokers run "
                       "does; the rest restarts them, one by one.",
                       scalar(""), {{"maxProperties", 200}})},
+       {"metrics", metrics()},
        {"updatePolicy", update_policy()},
        {"deletionPolicy",
         choice("Retain keeps the volumes of nodes that go, and of a Cluster that is deleted: "

@@ -37,7 +37,7 @@ TEST(ClusterSpec, TakesWhatIsGiven) {
     "listeners": [{"name": "client", "port": 9092},
                   {"name": "outside", "port": 9095, "type": "nodePort", "advertisedPort": 30000}],
     "config": {"log.retention.hours": 24, "auto.create.topics.enable": false},
-    "updatePolicy": {"maintenanceWindow": {"days": ["Sunday"], "start": "22:30", "minutes": 90}},
+    "updatePolicy": {"maxUnavailable": 3, "maintenanceWindow": {"days": ["Sunday"], "start": "22:30", "minutes": 90}},
     "deletionPolicy": "Delete"})"));
   ASSERT_TRUE(spec) << describe(spec.error());
   EXPECT_EQ(spec->pools[0].storage_class, "fast");
@@ -46,9 +46,23 @@ TEST(ClusterSpec, TakesWhatIsGiven) {
   EXPECT_EQ(spec->listeners[1].type, ListenerSpec::Type::kNodePort);
   EXPECT_EQ(spec->config.at("log.retention.hours"), "24");
   EXPECT_EQ(spec->config.at("auto.create.topics.enable"), "false");
+  EXPECT_EQ(spec->max_unavailable, 3);
   EXPECT_EQ(spec->window->days, std::vector{0});
   EXPECT_EQ(spec->window->start_minute, 22 * 60 + 30);
   EXPECT_EQ(spec->deletion_policy, DeletionPolicy::kDelete);
+}
+
+TEST(ClusterSpec, SaysMetricsInOtherWords) {
+  const auto spec = cluster_spec(resource(R"({
+    "brokers": {"template": {"annotations": {"prometheus.io/path": "/other", "team": "a"}}},
+    "metrics": {"kafkaNames": true, "scrapeAnnotations": true}})"));
+  ASSERT_TRUE(spec) << describe(spec.error());
+  EXPECT_EQ(spec->config.at("moldau.metrics.kafka.names"), "true");
+  EXPECT_EQ(spec->pools[0].pod["annotations"],
+            Json::parse(R"({"prometheus.io/scrape": "true", "prometheus.io/port": "9644",
+                            "prometheus.io/path": "/other", "team": "a"})"));
+  EXPECT_EQ(spec->controllers.pod["annotations"]["prometheus.io/path"], "/metrics");
+  EXPECT_FALSE(cluster_spec(resource("{}"))->config.contains("moldau.metrics.kafka.names"));
 }
 
 TEST(ClusterSpec, RefusesContradictions) {
