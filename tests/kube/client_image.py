@@ -39,6 +39,7 @@ def build(out):
     system.file("usr/bin/kcat", "/usr/bin/kcat")
     add_folder(system, standard, "usr/lib/" + os.path.basename(standard))
     client.file("opt/client/pod_client.py", os.path.join(HERE, "pod_client.py"))
+    client.file("opt/client/load.py", os.path.join(ROOT, "tests/observe/load.py"))
     add_folder(client, kafka + "/confluent_kafka", "opt/client/confluent_kafka")
     for path in bundled:
         client.file("opt/client/confluent_kafka.libs/" + os.path.basename(path), path)

@@ -8,6 +8,7 @@ usage: run.py --image FILE.tar --binaries DIRECTORY [--all] [--only WORD] [--dir
 
 import argparse
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -26,6 +27,13 @@ import test_long  # noqa: E402
 import test_short  # noqa: E402
 
 
+class WholeWords(Suite):
+    """--only WORD,WORD: tests with such a word in their name; `rest` is no part of `restricted`."""
+
+    def wants(self, name):
+        return not self.only or any(re.search(rf"\b{re.escape(word)}\b", name) for word in self.only.split(","))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--image", default=os.path.join(ROOT, "build/image/moldau.tar"))
@@ -36,7 +44,7 @@ def main():
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    suite = Suite(arguments.only or None, True, os.path.abspath("build/test-logs/kube"))
+    suite = WholeWords(arguments.only or None, True, os.path.abspath("build/test-logs/kube"))
     test_image.run_image(suite, arguments.image, arguments.binaries)
     lab = Lab(arguments.dir or f"/tmp/moldau-kube-test-{os.getpid()}", 3, free_port())
     world = World(lab)

@@ -8,17 +8,14 @@ import time
 from world import IMAGE, NEXT, SYSTEM, Load, Watcher, ready, until, waits_for
 from api import condition, is_ready
 from harness.suite import check, equal
+from test_life import LIFE, made
+from test_observe import OBSERVE
 from test_short import cluster
 
 PARTITIONS = 6
 KILLS = 50
 IDLE = 300  # seconds
-API_GONE = 60
-
-
-def made(world, namespace, **options):
-    world.api.apply(cluster(namespace, **options))
-    world.await_cluster(namespace, options.get("name", "demo"), 180)
+API_GONE = 300
 
 
 class Killer(threading.Thread):
@@ -185,11 +182,43 @@ def idle(world, namespace):
     return f"0 writes in {IDLE} s to {len(before)} objects; the operator takes {busy:.2%} of a core"
 
 
+def many(world, namespace):
+    """Ten clusters and 1,000 topics: the operator's memory, and what it does when all is done."""
+    count, each = 10, 100
+    for number in range(count):
+        wanted = cluster(namespace, f"c{number}", controllers=1, brokers=1)
+        for kind in ("controllers", "brokers"):
+            wanted["spec"][kind]["storage"] = {"size": "1Gi"}
+        world.api.apply(wanted)
+    for number in range(count):
+        world.await_cluster(namespace, f"c{number}", 240)
+    for number in range(count):
+        for i in range(each):
+            world.api.request("POST", world.api.path("Topic", namespace), {
+                "apiVersion": "moldau.dev/v1", "kind": "Topic", "metadata": {"name": f"c{number}-t{i:03}", "namespace": namespace},
+                "spec": {"clusterRef": {"name": f"c{number}"}, "partitions": 1, "replicationFactor": 1}})
+    until("all are Ready", 120, lambda: sum(map(is_ready, world.api.list("Topic", namespace))) == count * each, every=1)
+    peak = world.operator_metric("process_resident_memory_bytes")
+    time.sleep(30)
+    calm = world.operator_metric("process_resident_memory_bytes")
+    before = [world.operator_metric(name) for name in ("process_cpu_seconds_total", "moldau_operator_api_writes_total")]
+    time.sleep(IDLE)
+    after = [world.operator_metric(name) for name in ("process_cpu_seconds_total", "moldau_operator_api_writes_total")]
+    busy, writes = (after[0] - before[0]) / IDLE, after[1] - before[1]
+    later = world.operator_metric("process_resident_memory_bytes")
+    told = (f"{peak / 1e6:.0f} MB when all were Ready, {calm / 1e6:.0f} MB after 30 s, {later / 1e6:.0f} MB after {IDLE} s more; "
+            f"{busy:.2%} of a core and {writes:.0f} writes in these")
+    check(max(calm, later) <= 40e6 and busy <= 0.005 and writes == 0, told)
+    return told
+
+
+LONG = (("scaled", scaled), ("no-such-image", no_such_image), ("never-bound", never_bound), ("api-gone", api_gone),
+        ("thousand-topics", thousand_topics), ("many", many), ("idle", idle), ("operator-killed", operator_killed))
+
+
 def run_long(suite, world):
-    for name, test in (("scaled", scaled), ("no-such-image", no_such_image), ("never-bound", never_bound),
-                       ("api-gone", api_gone), ("thousand-topics", thousand_topics), ("idle", idle),
-                       ("operator-killed", operator_killed)):
-        full = f"kube long: {name.replace('-', ' ')}: {test.__doc__.splitlines()[0]}"
+    for name, test in (*LONG[:3], *LIFE, *OBSERVE, *LONG[3:]):
+        full = f"kube long: {name}: {test.__doc__.splitlines()[0]}"
         if not suite.wants(full):
             continue
         with world.namespace("long-" + name) as namespace:

@@ -36,15 +36,15 @@ def programs():
 
 
 class Prometheus:
-    def __init__(self, folder, rules, targets, every="3s"):
-        """`targets`: [(address, {label: value})]. `rules`: paths."""
+    def __init__(self, folder, rules, targets, every="3s", jobs=()):
+        """`targets`: [(address, {label: value})]. `rules`: paths. `jobs`: more scrape_configs."""
         self.folder, self.port = folder, nodes.free_port()
         self.process = None
         os.makedirs(folder, exist_ok=True)
         config = {"global": {"scrape_interval": every, "evaluation_interval": every, "scrape_timeout": every},
                   "rule_files": rules,
                   "scrape_configs": [{"job_name": "moldau", "static_configs": [
-                      {"targets": [address], "labels": labels} for address, labels in targets]}]}
+                      {"targets": [address], "labels": labels} for address, labels in targets]}, *jobs]}
         self.config = os.path.join(folder, "prometheus.yml")
         with open(self.config, "w") as file:
             json.dump(config, file)  # which is YAML
