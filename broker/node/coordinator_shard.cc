@@ -163,6 +163,7 @@ void CoordinatorShard::on_loaded(Loaded& loaded) {
   if (state_ != State::kLoading || loaded.incarnation != incarnation_) return;
   if (!loaded.result) return retry_load(loaded.result.error());
   core_ = std::move(loaded.core);
+  told_waiting_ = false;
   state_ = State::kServing;
   if (core_->malformed_records() > 0) {
     node_.diag.warn("groups", "records that say nothing were passed over",
@@ -183,6 +184,17 @@ void CoordinatorShard::retry_load(const std::string& why) {
                    {{"partition", partition_->name().to_string()}, {"error", why}});
   const auto pause = doubled(kReloadPauseMin, failures_++, kReloadPauseMax);
   executor_.timers().set(timer_, executor_.now() + pause);
+}
+
+// What it waits for is mended by others, who tell nobody: asked often, said once.
+void CoordinatorShard::load_later(ErrorCode error) {
+  if (is_end_of_leadership(error)) return end();
+  if (!std::exchange(told_waiting_, true)) {
+    node_.diag.warn(
+        "groups", "the groups of a partition wait to be loaded",
+        {{"partition", partition_->name().to_string()}, {"why", std::string(wire::name(error))}});
+  }
+  executor_.timers().set(timer_, executor_.now() + kReloadPauseMin);
 }
 
 // ---- serving
@@ -280,10 +292,7 @@ void CoordinatorShard::on_partition_event(std::uint64_t about, ErrorCode error) 
   const group::AppendNumber number{about & ((std::uint64_t{1} << kNumberBits) - 1)};
   if (number == kLoading) {
     if (state_ != State::kLoading) return;
-    // A log that takes no more writes still has what was durable. Everything else passes, or ends
-    // the shard: what is there now may not be all that was committed.
-    const bool goes_on = error == ErrorCode::kNone || error == ErrorCode::kKafkaStorageError;
-    return goes_on ? read_log() : retry_load(std::string(wire::name(error)));
+    return may_load(*partition_, error) ? read_log() : load_later(error);
   }
   if (is_end_of_leadership(error)) return end();
   if (error != ErrorCode::kNone) {

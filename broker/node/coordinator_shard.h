@@ -64,6 +64,7 @@ class CoordinatorShard final : public PartitionListener,
   void load();
   void read_log();
   void on_loaded(Loaded& loaded);
+  void load_later(wire::ErrorCode error);
   void retry_load(const std::string& why);
   void handle(GroupCaller caller, GroupRequest request, GroupDone done);
   wire::ErrorCode refusal(const GroupRequest& request) const;
@@ -99,6 +100,7 @@ class CoordinatorShard final : public PartitionListener,
   std::vector<std::pair<std::string, base::Uuid>> deleted_while_loading_;
   base::Timer timer_;
   std::uint32_t failures_ = 0;  // in a row
+  bool told_waiting_ = false;   // that loading waits
   wire::ErrorCode write_error_ = wire::ErrorCode::kNone;
   base::Instant writes_refused_until_{};
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/mutant.h"
 #include "common/record/compress.h"
 
 namespace broker {
@@ -58,6 +59,12 @@ std::expected<LoadReport, std::string> read_batches(
   }
   report.end = bounds.visible;
   return report;
+}
+
+bool may_load(Partition& partition, wire::ErrorCode error) {
+  if (error == wire::ErrorCode::kNone || MUTANT("coordinator-loads-too-early")) return true;
+  const auto bounds = partition.bounds();
+  return error == wire::ErrorCode::kKafkaStorageError && bounds.visible >= bounds.epoch_start;
 }
 
 std::string for_each_record(const record::BatchView& batch,

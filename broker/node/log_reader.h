@@ -25,6 +25,12 @@ struct LoadReport {
 std::expected<LoadReport, std::string> read_batches(
     Partition& partition, const std::function<std::string(const record::BatchView&)>& take);
 
+// Whether a coordinator may begin with what is committed now: `error` is what await_committed()
+// said of the end of the log as the coordinator found it. A log that takes no more writes still has
+// what was durable. With any other error, more may have been committed by an earlier leader than
+// this one knows of yet.
+bool may_load(Partition& partition, wire::ErrorCode error);
+
 // The records of a batch that is none of control, decompressed. Empty, or what is wrong.
 std::string for_each_record(const record::BatchView& batch,
                             const std::function<void(const record::RecordView&)>& take);

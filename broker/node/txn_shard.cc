@@ -174,6 +174,7 @@ void TxnShard::on_loaded(Loaded& loaded) {
     return reload(ErrorCode::kNone);
   }
   core_ = std::move(loaded.core);
+  told_waiting_ = false;
   state_ = State::kServing;
   if (core_->malformed_records() > 0) {
     node_.diag.warn("transactions", "records that say nothing were passed over",
@@ -283,9 +284,10 @@ void TxnShard::on_partition_event(std::uint64_t about, ErrorCode error) {
   const txn::AppendNumber number{about & ((std::uint64_t{1} << kNumberBits) - 1)};
   if (is_end_of_leadership(error)) return end();
   if (number == kLoading) {
-    // A log that takes no more writes still has what was durable.
-    if (state_ == State::kLoading) read_log();
-  } else if (error != ErrorCode::kNone) {
+    if (state_ != State::kLoading) return;
+    return may_load(*partition_, error) ? read_log() : load_later(error);
+  }
+  if (error != ErrorCode::kNone) {
     fail(error);
   } else {
     on_committed(number);
@@ -322,6 +324,16 @@ void TxnShard::reload(ErrorCode error) {
   reactor_.executor.timers().set(
       timer_, reactor_.executor.now() + std::min<base::Duration>(pause, kReloadPauseMax));
   drop_core(error);
+}
+
+// What it waits for is mended by others, who tell nobody: asked often, said once.
+void TxnShard::load_later(ErrorCode error) {
+  if (!std::exchange(told_waiting_, true)) {
+    node_.diag.warn(
+        "transactions", "the transactions of a partition wait to be loaded",
+        {{"partition", partition_->name().to_string()}, {"why", std::string(name(error))}});
+  }
+  reactor_.executor.timers().set(timer_, reactor_.executor.now() + kReloadPauseMin);
 }
 
 void TxnShard::end() {

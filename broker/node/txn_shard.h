@@ -63,6 +63,7 @@ class TxnShard final : public PartitionListener, public std::enable_shared_from_
   void ask_for_id();
   void append_pending();
   void on_committed(txn::AppendNumber number);
+  void load_later(wire::ErrorCode error);
   void reload(wire::ErrorCode error);
   void fail(wire::ErrorCode error);
   void end();
@@ -89,6 +90,7 @@ class TxnShard final : public PartitionListener, public std::enable_shared_from_
   std::deque<Uncommitted> uncommitted_;
   base::Timer timer_;
   std::uint32_t failures_ = 0;  // in a row
+  bool told_waiting_ = false;   // that loading waits
   const std::unique_ptr<Published> published_;
 };
 

@@ -20,6 +20,7 @@ config::BrokerConfig broker_config(std::int32_t id, const std::vector<std::int32
   config.data_dir = kData;
   config.log_dirs = {kLogs};
   config.offsets_topic_num_partitions = 2;
+  config.transaction_log_num_partitions = 2;
   config.log_retention_check_interval_ms = 700;
   config.replica_lag_time_max_ms = 4000;
   config.replica_fetch_response_max_bytes = 100'000;  // a frame must fit into SimNet's window

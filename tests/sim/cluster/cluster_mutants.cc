@@ -20,6 +20,7 @@ namespace {
 struct Defect {
   const char* name;
   std::uint64_t seed;  // that finds it
+  void (*workload)(sim::World&) = sim::run_cluster;
 };
 constexpr Defect kDefects[] = {
     // the quorum
@@ -44,22 +45,24 @@ constexpr Defect kDefects[] = {
     {"replica-joins-behind", 6},
     // followers
     {"repl-fetches-before-flush", 1},
+    // coordinators
+    {"coordinator-loads-too-early", 1, sim::run_coordinators},
 };
 constexpr std::uint64_t kSeedsMax = 150;
 constexpr unsigned kSecondsMax = 100;  // of one seed
 
 // In a child each, as a defect may well abort.
-bool fails(const char* mutant, std::uint64_t seed) {
+bool fails(const Defect& defect, std::uint64_t seed) {
   std::fflush(stdout);
   const pid_t child = ::fork();
   if (child == 0) {
     ::close(2);  // the CHECKs of defects are noise
     ::alarm(kSecondsMax);
-    base::active_mutant = mutant;
+    base::active_mutant = defect.name;
     sim::World world(seed);
-    sim::run_cluster(world);
+    defect.workload(world);
     if (world.failed()) {
-      std::printf("%-33s seed %3llu: %s\n", mutant, static_cast<unsigned long long>(seed),
+      std::printf("%-33s seed %3llu: %s\n", defect.name, static_cast<unsigned long long>(seed),
                   world.why().c_str());
       std::fflush(stdout);
     }
@@ -68,7 +71,7 @@ bool fails(const char* mutant, std::uint64_t seed) {
   int status = 0;
   ::waitpid(child, &status, 0);
   if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM) {
-    std::printf("%-33s seed %3llu: aborts\n", mutant, static_cast<unsigned long long>(seed));
+    std::printf("%-33s seed %3llu: aborts\n", defect.name, static_cast<unsigned long long>(seed));
   }
   return status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
 }
@@ -83,7 +86,7 @@ double core_seconds() {
 bool find(const Defect& defect) {
   const double before = core_seconds();
   std::uint64_t seed = 1;
-  while (seed <= kSeedsMax && !fails(defect.name, seed)) ++seed;
+  while (seed <= kSeedsMax && !fails(defect, seed)) ++seed;
   const double took = core_seconds() - before;
   if (seed > kSeedsMax) {
     std::printf("%-33s missed in %.1f s\n", defect.name, took);
@@ -109,7 +112,7 @@ int main(int argc, char** argv) {
   int missed = 0;
   for (const Defect& defect : kDefects) {
     if (!only.empty() && only != defect.name) continue;
-    const bool found = (!find_anew && fails(defect.name, defect.seed)) || find(defect);
+    const bool found = (!find_anew && fails(defect, defect.seed)) || find(defect);
     missed += found ? 0 : 1;
   }
   return missed == 0 ? 0 : 1;

@@ -19,5 +19,15 @@ TEST(ClusterSimulation, KeepsItsPromises) {
   }
 }
 
+// Goal: what a coordinator confirmed is known to whoever comes after it, also when all brokers
+// ended at once and the first to come back leads alone for a while.
+TEST(ClusterSimulation, CoordinatorsForgetNothing) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    World world(seed);
+    run_coordinators(world);
+    ASSERT_EQ(world.verdict(), Verdict::kGood) << "seed " << seed << ": " << world.why();
+  }
+}
+
 }  // namespace
 }  // namespace sim

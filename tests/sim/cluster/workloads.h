@@ -10,4 +10,9 @@ namespace sim {
 // replicas end up equal; once all has healed everybody goes on.
 void run_cluster(World& world);
 
+// Three controllers, three brokers that end and come back, one or all at a time. A transactional id
+// keeps its producer id with rising epochs, a group keeps its offsets, whoever coordinates; once all
+// runs again both are served.
+void run_coordinators(World& world);
+
 }  // namespace sim
