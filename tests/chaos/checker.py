@@ -52,7 +52,7 @@ def check_partition(partition, mine, acked):
 
 
 def check_followers(followers, log):
-    """`followers`: the lines of each member of the group. What it was shown is what the log holds, nothing was passed
+    """`followers`: the lines of each member of one group. What it was shown is what the log holds, nothing was passed
     over while it kept a partition, and together they saw everything."""
     everything = set()
     for number, lines in enumerate(followers):
@@ -74,6 +74,25 @@ def check_followers(followers, log):
     missed = sorted(set(log) - everything)
     if missed:
         raise Wrong(f"{len(missed)} of {len(log)} records reached no member of the group, the first (partition, offset): {missed[0]}")
+
+
+def check_copies(copies, log):
+    """`copies`: what the copiers committed. Every record of the log once, in its partition, in its order."""
+    last, count = {}, 0
+    for line in copies:
+        if line[0] != "copy":
+            raise Wrong(f"reading the copies: {line}")
+        partition, name, number, origin = int(line[1]), line[3], int(line[4]), int(line[5])
+        if log.get((partition, origin)) != (name, number):
+            raise Wrong(f"a copy of offset {origin} of partition {partition} is {name}'s record {number}, "
+                        f"where {log.get((partition, origin))} is")
+        if origin != last.get(partition, -1) + 1:
+            raise Wrong(f"partition {partition}: the copy of offset {origin} follows that of {last.get(partition)}: "
+                        "doubled, lost or out of order")
+        last[partition] = origin
+        count += 1
+    if count != len(log):
+        raise Wrong(f"{count} of {len(log)} records were copied")
 
 
 def bytes_of(directory):

@@ -5,9 +5,10 @@ usage: client.py create BOOTSTRAP TOPIC,... PARTITIONS REPLICAS   makes the topi
                                                               numbers records per partition until standard input ends;
                                                               prints `acked PARTITION NAME NUMBER OFFSET MS` and `failed ...`;
                                                               with acks=all, and else as librdkafka comes
-       client.py follow BOOTSTRAP TOPIC PARTITIONS NAME       reads as a member of a group, committing, until standard
-                                                              input ends; prints `record PARTITION OFFSET NAME NUMBER`
-                                                              and `given PARTITION,...`
+       client.py follow BOOTSTRAP TOPIC PARTITIONS NAME PROTOCOL
+                                                              reads as a member of the group of that protocol,
+                                                              committing, until standard input ends; prints `record
+                                                              PARTITION OFFSET NAME NUMBER` and `given PARTITION ...`
        client.py read   BOOTSTRAP TOPIC PARTITIONS            prints `record ...` of everything"""
 
 import sys
@@ -17,7 +18,8 @@ import time
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-GROUP = "chaos.followers"
+# The group protocols, with what a member of each may say.
+PROTOCOLS = {"classic": {"session.timeout.ms": 6000}, "consumer": {}}
 
 
 def create(bootstrap, topics, partitions, replicas):
@@ -36,6 +38,37 @@ def until_told():
 
 def tell(*words):
     print(*words, sep="\t")
+
+
+def all_done(consumer, topic, partitions):
+    """Whether the consumer's group has committed everything that the topic holds. False when nobody can say now."""
+    try:
+        ends = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=5)[1] for p in range(partitions)]
+        committed = consumer.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=5)
+    except KafkaException:
+        return False
+    return all(max(each.offset, 0) >= end for each, end in zip(sorted(committed), ends))
+
+
+class Ending:
+    """When a member of a group may stop: it was told to, and the group has committed everything; or after a minute,
+    for then something is stuck."""
+
+    def __init__(self, consumer, topic, partitions, over):
+        self.consumer, self.topic, self.partitions, self.over = consumer, topic, partitions, over
+        self.told_at, self.asked_at = 0.0, 0.0
+
+    def reached(self):
+        now = time.monotonic()
+        if not self.over.is_set() or now - self.asked_at < 1:
+            return False
+        self.told_at = self.told_at or now
+        done = all_done(self.consumer, self.topic, self.partitions)
+        self.asked_at = time.monotonic()
+        if not done and self.asked_at - self.told_at > 60:
+            tell("stuck", "the group did not come to the end of the topic within a minute")
+            return True
+        return done
 
 
 def write(bootstrap, topic, partitions, name, *settings):
@@ -69,17 +102,16 @@ def seen(message):
     tell("record", message.partition(), message.offset(), name, number)
 
 
-def follow(bootstrap, topic, partitions, name):
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP, "client.id": name, "auto.offset.reset": "earliest",
-                         "session.timeout.ms": 6000, "log_level": 0})
+def follow(bootstrap, topic, partitions, name, protocol):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"chaos.{protocol}", "client.id": name,
+                         "auto.offset.reset": "earliest", "group.protocol": protocol, "log_level": 0,
+                         "auto.commit.interval.ms": 500, **PROTOCOLS[protocol]})
     consumer.subscribe([topic], on_assign=lambda _, given: tell("given", *(each.partition for each in given)))
-    over = until_told()
-    last = 0.0  # when something came
-    while not over.is_set() or time.monotonic() - last < 5:
+    ending = Ending(consumer, topic, partitions, until_told())
+    while not ending.reached():
         message = consumer.poll(0.2)
         if message is None or message.error():  # errors here are news of what is down; librdkafka goes on by itself
             continue
-        last = time.monotonic()
         seen(message)
     consumer.close()
 

@@ -2,11 +2,12 @@
 """Real processes on machines of our own making (network namespaces), and everything goes wrong: `./dev chaos`.
 
 Three controllers and three brokers. Two producers with acks=all and idempotence write all the while, two members of a
-group read along; one fault after the other hits a node: kill -9, SIGTERM, SIGSTOP, cuts both ways and one way, a line
-that clogs, a full disk, everything killed at once. After each the cluster has to be in sync again. At the end every
-acknowledged record has to be where it was acknowledged, once, each producer's records in their order, the group has to
-have seen all of it, and the replicas have to hold the same bytes. Prints the longest time during which some partition's
-records were not acknowledged."""
+group of each protocol read along, two copiers move everything into another topic within transactions; one fault after
+the other hits a node: kill -9, SIGTERM, SIGSTOP, cuts both ways and one way, a line that clogs, a full disk, everything
+killed at once. After each the cluster has to be in sync again. At the end every acknowledged record has to be where it
+was acknowledged, once, each producer's records in their order, the groups have to have seen all of it, the copies have
+to be there exactly once, and the replicas have to hold the same bytes. Prints the longest time during which some
+partition's records were not acknowledged."""
 
 import argparse
 import os
@@ -26,7 +27,8 @@ import machines  # noqa: E402
 from harness import deps  # noqa: E402
 from nodes import Cluster, die_with_us  # noqa: E402
 
-TOPIC, PARTITIONS, WRITERS, FOLLOWERS = "chaos", 6, 2, 2
+TOPIC, COPY, PARTITIONS, WRITERS, FOLLOWERS, COPIERS = "chaos", "chaos.copy", 6, 2, 2, 2
+PROTOCOLS = "classic", "consumer"
 FOLDERS = "/tmp/moldau-chaos-"
 
 
@@ -39,24 +41,27 @@ class Clients:
 
     def __init__(self, machine, cluster, folder):
         self.machine, self.cluster, self.folder = machine, cluster, folder
-        self.writers, self.followers = [], []
+        self.writers, self.followers, self.copiers = [], {}, []
 
-    def command(self, *words):
-        what, rest = words[0], words[1:]
-        return self.machine.command(deps.python(), "-u", os.path.join(HERE, "client.py"), what, self.cluster.bootstrap, TOPIC,
-                                    str(PARTITIONS), *rest)
+    def command(self, program, what, *rest):
+        return self.machine.command(deps.python(), "-u", os.path.join(HERE, program), what, self.cluster.bootstrap, *rest)
 
     def create(self, replicas):
-        subprocess.run(self.command("create", str(replicas)), check=True, stdin=subprocess.DEVNULL, timeout=60)
+        subprocess.run(self.command("client.py", "create", f"{TOPIC},{COPY}", str(PARTITIONS), str(replicas)), check=True,
+                       stdin=subprocess.DEVNULL, timeout=60)
 
     def start(self):
-        self.writers = [self.begin("write", f"w{i}", "enable.idempotence=true") for i in range(WRITERS)]
-        self.followers = [self.begin("follow", f"f{i}") for i in range(FOLLOWERS)]
+        several = TOPIC, str(PARTITIONS)
+        self.writers = [self.begin(f"w{i}", "client.py", "write", *several, f"w{i}", "enable.idempotence=true")
+                        for i in range(WRITERS)]
+        self.followers = {protocol: [self.begin(f"{protocol}{i}", "client.py", "follow", *several, f"{protocol}{i}", protocol)
+                                     for i in range(FOLLOWERS)] for protocol in PROTOCOLS}
+        self.copiers = [self.begin(f"c{i}", "copier.py", "copy", TOPIC, COPY, str(PARTITIONS), f"c{i}") for i in range(COPIERS)]
 
-    def begin(self, what, name, *settings):
+    def begin(self, name, *words):
         base = os.path.join(self.folder, name)
         with open(base, "w") as out, open(base + ".err", "w") as err:
-            return base, subprocess.Popen(self.command(what, name, *settings), stdin=subprocess.PIPE, stdout=out, stderr=err,
+            return base, subprocess.Popen(self.command(*words), stdin=subprocess.PIPE, stdout=out, stderr=err,
                                           start_new_session=True, preexec_fn=die_with_us)
 
     def end(self, clients):
@@ -72,14 +77,15 @@ class Clients:
                 lines.append([line.rstrip("\n").split("\t") for line in file])
         return lines
 
-    def read_all(self):
-        result = subprocess.run(self.command("read"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+    def read_all(self, program, topic):
+        result = subprocess.run(self.command(program, "read", topic, str(PARTITIONS)), stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True, timeout=240)
         if result.returncode != 0:
-            raise checker.Wrong("reading everything failed:\n" + result.stderr[-2000:])
+            raise checker.Wrong(f"reading all of {topic} failed:\n" + result.stderr[-2000:])
         return [line.split("\t") for line in result.stdout.splitlines()]
 
     def close(self):
-        for _, process in self.writers + self.followers:
+        for _, process in self.writers + sum(self.followers.values(), []) + self.copiers:
             if process.poll() is None:
                 process.kill()
                 process.wait()
@@ -125,10 +131,14 @@ def run(arguments, folder):
         clients.start()
         log = hurt(cluster, arguments, dice)
         told = [line for lines in clients.end(clients.writers) for line in lines]
-        records = checker.check_log(told, clients.read_all(), PARTITIONS)
-        checker.check_followers(clients.end(clients.followers), records)
+        records = checker.check_log(told, clients.read_all("client.py", TOPIC), PARTITIONS)
+        for followers in clients.followers.values():
+            checker.check_followers(clients.end(followers), records)
+        clients.end(clients.copiers)
+        checker.check_copies(clients.read_all("copier.py", COPY), records)
         end_all(cluster)
-        checker.check_replicas([node.data for node in cluster.brokers], TOPIC, PARTITIONS)
+        for topic in TOPIC, COPY:
+            checker.check_replicas([node.data for node in cluster.brokers], topic, PARTITIONS)
         return log, told
     except BaseException as failure:
         if cluster is not None and not isinstance(failure, (KeyboardInterrupt, SystemExit)):
