@@ -31,6 +31,7 @@
 #include "broker/log/log_health.h"
 #include "broker/log/offset_lookup.h"
 #include "broker/log/recent_batches.h"
+#include "broker/log/recovery_debt.h"
 #include "broker/log/segment.h"
 #include "broker/producer/aborted.h"
 #include "broker/producer/producer_states.h"
@@ -51,6 +52,7 @@ struct LogServices {
   FileCache& files;
   LogHealth& health;
   base::Diag& diag;
+  RecoveryDebt* debt = nullptr;  // none: nobody counts
 };
 
 // What is known of a log before its files are looked at.
@@ -236,6 +238,9 @@ class Log {
   void mark_flushed(const FlushBatch& batch);
   // True when a flush would do something: also when only a rolled segment is to be sealed.
   bool wants_flush() const;
+  // What makes recovery begin at the end as it is now, if that spares it `least` bytes or more;
+  // else, or while an earlier one runs, null. The caller runs it: run_together().
+  std::shared_ptr<Upkeep> take_checkpoint(std::uint64_t least);
 
  private:
   friend class Recovery;
@@ -293,7 +298,10 @@ class Log {
 
   void settle_swap();
   bool upkeep_due() const;
-  std::shared_ptr<Upkeep> make_upkeep(bool closing);
+  // How much of the active segment goes along: its indexes only when they are far behind, always,
+  // or with the entries that end a segment.
+  enum class ActiveIndexes : std::uint8_t { kWhenDue, kAlways, kClosing };
+  std::shared_ptr<Upkeep> make_upkeep(ActiveIndexes active_indexes);
   void add_indexes(Upkeep& upkeep, const std::shared_ptr<Segment>& segment, bool sealing) const;
   void collect_upkeep();
 

@@ -184,6 +184,7 @@ void Log::settle(Append& append, base::WallMs now) {
     }
   }
   end_ = append.end;
+  if (services_.debt != nullptr) services_.debt->add(append.bytes);
 }
 
 // Kafka's rules, in Kafka's order.

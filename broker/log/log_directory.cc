@@ -71,6 +71,7 @@ LogDirectory::LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, O
       path_(std::move(path)),
       diag_(diag),
       files_(disk, options.open_files_max),
+      debt_(options.recovery_bytes_max),
       recovery_points_(disk, path_ + "/recovery-point-offset-checkpoint"),
       starts_(disk, path_ + "/log-start-offset-checkpoint"),
       high_watermarks_(disk, path_ + "/replication-offset-checkpoint") {
@@ -80,7 +81,7 @@ LogDirectory::LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, O
 
 LogDirectory::~LogDirectory() = default;
 
-LogServices LogDirectory::services() { return {disk_, files_, health_, diag_}; }
+LogServices LogDirectory::services() { return {disk_, files_, health_, diag_, &debt_}; }
 
 io::IoResult<std::unique_ptr<LogDirectory>> LogDirectory::open(io::Disk& disk, std::string path,
                                                                const std::string& cluster_id,

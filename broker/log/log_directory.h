@@ -20,6 +20,7 @@
 #include "broker/log/log_health.h"
 #include "broker/log/offset_checkpoint.h"
 #include "broker/log/partition_name.h"
+#include "broker/log/recovery_debt.h"
 #include "common/base/diag.h"
 #include "common/base/ids.h"
 #include "common/base/random.h"
@@ -39,6 +40,7 @@ class LogDirectory {
  public:
   struct Options {
     std::size_t open_files_max = FileCache::kDefaultOpenMax;
+    std::uint64_t recovery_bytes_max = RecoveryDebt::kLimit;
     base::Uuid new_id;  // of a directory that has none yet; zero: one from `random`
   };
   struct Found {
@@ -73,6 +75,7 @@ class LogDirectory {
   bool was_clean() const { return was_clean_; }
   LogHealth& health() { return health_; }
   FileCache& files() { return files_; }
+  RecoveryDebt& debt() { return debt_; }
   LogServices services();
   // Out of service; see LogHealth::reason().
   bool failed() const { return health_.failed(); }
@@ -137,6 +140,7 @@ class LogDirectory {
   bool was_clean_ = false;
   LogHealth health_;
   FileCache files_;
+  RecoveryDebt debt_;
   OffsetCheckpoint recovery_points_;
   OffsetCheckpoint starts_;
   OffsetCheckpoint high_watermarks_;

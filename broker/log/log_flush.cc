@@ -32,7 +32,7 @@ FlushBatch Log::take_unflushed() {
       break;
     }
   }
-  if (!upkeep_ && upkeep_due()) batch.upkeep = upkeep_ = make_upkeep(false);
+  if (!upkeep_ && upkeep_due()) batch.upkeep = upkeep_ = make_upkeep(ActiveIndexes::kWhenDue);
   return batch;
 }
 
@@ -84,8 +84,16 @@ void Log::add_indexes(Upkeep& upkeep, const std::shared_ptr<Segment>& segment, b
                               .sealed = sealing});
 }
 
-// `closing` writes the active segment's indexes and a snapshot of the end, whatever has grown.
-std::shared_ptr<Upkeep> Log::make_upkeep(bool closing) {
+std::shared_ptr<Upkeep> Log::take_checkpoint(std::uint64_t least) {
+  collect_upkeep();
+  if (upkeep_ || !may_append()) return nullptr;
+  if (!upkeep_due() && active().size - std::min(active().size, active().checkpoint_size) < least) {
+    return nullptr;
+  }
+  return upkeep_ = make_upkeep(ActiveIndexes::kAlways);
+}
+
+std::shared_ptr<Upkeep> Log::make_upkeep(ActiveIndexes active_indexes) {
   auto upkeep = std::make_shared<Upkeep>();
   upkeep->directory = directory_;
   upkeep->truncations = truncations_;
@@ -102,8 +110,8 @@ std::shared_ptr<Upkeep> Log::make_upkeep(bool closing) {
     upkeep->snapshot_offsets.push_back(segments_[i]->base());
   }
   const std::uint64_t grown = active().size - std::min(active().size, active().checkpoint_size);
-  if (closing || grown >= config_.checkpoint_bytes) {
-    if (closing) active().add_final_time_entry();
+  if (active_indexes != ActiveIndexes::kWhenDue || grown >= config_.checkpoint_bytes) {
+    if (active_indexes == ActiveIndexes::kClosing) active().add_final_time_entry();
     if (active().size > 0) add_indexes(*upkeep, segments_.back(), false);
     const bool there =
         std::ranges::find(upkeep->snapshot_offsets, end_) != upkeep->snapshot_offsets.end();
@@ -180,7 +188,7 @@ io::IoResult<void> Log::close() {
   mark_flushed(batch);
   if (upkeep_) upkeep_->finish();  // taken along just now; the one made here does it all
   collect_upkeep();
-  upkeep_ = make_upkeep(true);
+  upkeep_ = make_upkeep(ActiveIndexes::kClosing);
   if (auto ran = upkeep_->run(services_.disk); !ran) return std::unexpected(fail(ran.error()));
   if (upkeep_->state.load() == Upkeep::State::kSkipped) {
     upkeep_.reset();

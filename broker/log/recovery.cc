@@ -55,6 +55,7 @@ io::IoResult<RecoveryReport> Recovery::run() {
   if (auto done = log_.rebuild_producers(trusted_, hints_.now); !done) {
     return std::unexpected(done.error());
   }
+  if (log_.services_.debt != nullptr) log_.services_.debt->add(report_.scanned_bytes);
   return report_;
 }
 

@@ -355,6 +355,7 @@ void Hosting::stop(std::move_only_function<void()> done) {
   retention_timer_.cancel();
   reopen_timer_.cancel();
   removals_.clear();
+  directory_.debt().on_limit({});
   wake_waiters();
   if (!cleaner_) return close_logs(std::move(done));
   cleaner_->stop([this, done = std::move(done)]() mutable { close_logs(std::move(done)); });

@@ -38,6 +38,8 @@ class Hosting {
     // for each would be most of what creating a big topic costs.
     std::size_t sync_together_from = 8;
     base::Duration checkpoint_every = std::chrono::seconds(5);
+    // How long what is not covered by indexes on disk may stay so; RecoveryDebt bounds the bytes.
+    base::Duration debt_paid_every = std::chrono::minutes(1);
     base::Duration retention_every = std::chrono::minutes(5);
     base::Duration reopen_every = std::chrono::seconds(1);  // what a full disk kept from opening
   };
@@ -108,6 +110,7 @@ class Hosting {
   bool close_log(Partition& partition);  // blocks
   void mark_clean(const std::shared_ptr<Closing>& closing);
   void write_checkpoints();
+  void pay_recovery_debt();  // worker thread
   void arm(base::Timer& timer, base::Duration after);
   std::shared_ptr<const config::TopicConfig> resolve(const meta::Image& image,
                                                      const meta::Topic& topic) const;
@@ -146,6 +149,8 @@ class Hosting {
   std::set<base::Uuid> unopened_;  // topics with partitions that a full disk kept from opening
   meta::ImagePtr image_;           // as applied
   bool checkpointing_ = false;
+  bool debt_due_ = false;
+  base::Instant debt_paid_{};
   bool stopping_ = false;
   std::map<std::uint64_t, std::unique_ptr<base::Timer>> removals_;
   std::uint64_t next_removal_ = 0;

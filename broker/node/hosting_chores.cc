@@ -11,6 +11,13 @@ using wire::ErrorCode;
 
 void Hosting::start_chores() {
   checkpoint_timer_.on_fire([this] { write_checkpoints(); });
+  debt_paid_ = home_.now();
+  directory_.debt().on_limit([this] {
+    home_.post([this] {
+      debt_due_ = true;
+      write_checkpoints();
+    });
+  });
   retention_timer_.on_fire(
       [this] { run_retention([this] { arm(retention_timer_, chores_.retention_every); }); });
   arm(checkpoint_timer_, chores_.checkpoint_every);
@@ -50,11 +57,35 @@ void Hosting::reopen() {
   begin_next();
 }
 
+// With so little behind their indexes, logs are left alone: writing those would cost more than
+// reading that again.
+constexpr std::uint64_t kWorthPaying = 64 << 10;
+
+// Writes the indexes of all logs that are far ahead of theirs, so that their recovery points may
+// follow.
+void Hosting::pay_recovery_debt() {
+  if (directory_.failed()) return;
+  directory_.debt().pay();
+  std::vector<std::shared_ptr<Upkeep>> upkeeps;
+  for (const auto& partition : all_partitions()) {
+    partition->with_log([&](Log& log) {
+      if (auto upkeep = log.take_checkpoint(kWorthPaying)) upkeeps.push_back(std::move(upkeep));
+    });
+  }
+  if (upkeeps.empty()) return;
+  const auto ran = Upkeep::run_together(disk_, directory_.path(), upkeeps);
+  if (!ran) directory_.health().fail(ran.error());
+}
+
 void Hosting::write_checkpoints() {
-  if (checkpointing_) return;
+  if (checkpointing_ || stopping_) return;
   checkpointing_ = true;
+  const bool waited = home_.now() - debt_paid_ >= chores_.debt_paid_every;
+  const bool pays = std::exchange(debt_due_, false) || (waited && directory_.debt().bytes() > 0);
+  if (pays) debt_paid_ = home_.now();
   home_.blocking(
-      [this] {
+      [this, pays] {
+        if (pays) pay_recovery_debt();
         const base::WallMs now = node_.clock.wall_ms();
         for (const auto& partition : all_partitions()) {
           const base::Offset visible = partition->bounds().visible;
@@ -75,7 +106,7 @@ void Hosting::write_checkpoints() {
       },
       [this] {
         checkpointing_ = false;
-        arm(checkpoint_timer_, chores_.checkpoint_every);
+        arm(checkpoint_timer_, debt_due_ ? base::Duration{} : chores_.checkpoint_every);
       });
 }
 

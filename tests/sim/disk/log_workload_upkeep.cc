@@ -9,7 +9,14 @@ namespace sim {
 
 using broker::Log;
 
+// At times as the chore does for all logs of a directory: first what recovery is spared then.
 LogWorkload::Step LogWorkload::checkpoint() {
+  if (random_.chance(1, 2)) {
+    if (const auto upkeep = session_->log->take_checkpoint(1)) {
+      auto ran = broker::Upkeep::run_together(*wrapped_, kWorkloadPath, {&upkeep, 1});
+      if (!ran) return ran;
+    }
+  }
   base::Offset point = session_->log->recovery_point();
   if (mutant_ == Mutant::kRecoveryPointAhead) point = session_->log->end_offset();
   session_->directory->note_recovery_point(kWorkloadName, point);
