@@ -11,8 +11,8 @@ namespace sim {
 void run_cluster(World& world);
 
 // Three controllers, three brokers that end and come back, one or all at a time. A transactional id
-// keeps its producer id with rising epochs, a group keeps its offsets, whoever coordinates; once all
-// runs again both are served.
+// keeps its producer id with rising epochs, a group keeps its offsets, whoever coordinates; once
+// all runs again both are served.
 void run_coordinators(World& world);
 
 }  // namespace sim
