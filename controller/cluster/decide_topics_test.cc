@@ -61,6 +61,31 @@ TEST_F(Decide, NeedsABroker) {
   EXPECT_NE(last_message.find("draining: 0."), std::string::npos);
 }
 
+// Goal: while brokers are restarted a topic can be made with replicas on those that are away: they
+// are not in sync and do not lead. A broker that drains is none of them, and nothing is placed
+// where nobody is there. Method: of three brokers one, then all are fenced; one drains.
+TEST_F(Decide, PlacesOnBrokersThatAreAwayWhenItMust) {
+  for (int id : {1, 2, 3}) boot(id);
+  fence(2);
+  ASSERT_EQ(create(create_request("a", 6, 3)), ErrorCode::kNone);
+  for (const auto& partition : image->topic("a")->partitions) {
+    EXPECT_EQ(partition.replicas.size(), 3u);
+    EXPECT_EQ(partition.isr.size(), 2u);
+    EXPECT_NE(partition.leader.value(), 2);
+    EXPECT_NE(partition.leader, meta::kNoBroker);
+  }
+  ASSERT_EQ(create(create_request("b", 6, 2)), ErrorCode::kNone);
+  for (const auto& partition : image->topic("b")->partitions) EXPECT_EQ(partition.isr.size(), 2u);
+  EXPECT_EQ(create(create_request("c", 1, 4)), ErrorCode::kInvalidReplicationFactor);
+  boot(2);
+  proto::DrainBrokerRequest drain;
+  drain.set_broker_id(3);
+  apply(drain_broker(drain, *image, settings).records);
+  EXPECT_EQ(create(create_request("d", 1, 3)), ErrorCode::kInvalidReplicationFactor);
+  for (int id : {1, 2, 3}) fence(id);
+  EXPECT_EQ(create(create_request("e", 1, 1)), ErrorCode::kInvalidReplicationFactor);
+}
+
 // Goal: -1 takes the defaults: configured ones, else three replicas or as many as there are
 // brokers.
 TEST_F(Decide, TakesDefaults) {

@@ -84,14 +84,22 @@ Verdict<std::vector<Replicas>> place_replicas(std::size_t partitions,
                                               std::size_t replication_factor,
                                               const meta::Image& image, base::Random& random) {
   std::vector<place::Candidate> candidates;
+  std::vector<place::Candidate> away;
   for (const auto& [id, broker] : image.brokers()) {
-    if (is_open(*broker)) candidates.push_back({id, broker->rack});
+    if (broker->draining) continue;
+    (broker->live() ? candidates : away).push_back({id, broker->rack});
   }
-  if (candidates.size() < replication_factor) {
+  const std::size_t live = candidates.size();
+  if (live == 0 || live + away.size() < replication_factor) {
     return refuse(wire::ErrorCode::kInvalidReplicationFactor,
                   "A replication factor of " + std::to_string(replication_factor) +
-                      " needs as many brokers; live and not draining: " +
-                      std::to_string(candidates.size()) + ".");
+                      " needs as many brokers; live and not draining: " + std::to_string(live) +
+                      ".");
+  }
+  // Who is away has the rest, as in Kafka: topics can be made while brokers are restarted. No more
+  // of them than it takes, so that every partition has all who are there, and one to lead it.
+  for (std::size_t i = 0; candidates.size() < replication_factor; ++i) {
+    candidates.push_back(away[i]);
   }
   return place::spread(std::move(candidates), partitions, replication_factor, random.next() >> 1);
 }

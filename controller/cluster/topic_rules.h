@@ -24,7 +24,8 @@ Verdict<void> check_topic_name(std::string_view name);
 Verdict<void> check_assignment(const Replicas& replicas, std::size_t expected_count,
                                const meta::Image& image);
 
-// Automatic placement on the live brokers that are not draining; refuses what they cannot hold.
+// Automatic placement on the live brokers that are not draining, and as far as those are too few on
+// brokers that are away; refuses what they cannot hold, and when nobody is there.
 Verdict<std::vector<Replicas>> place_replicas(std::size_t partitions,
                                               std::size_t replication_factor,
                                               const meta::Image& image, base::Random& random);
