@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real clients against one node: Moldau, or Apache Kafka as the oracle for the same tests.
 
-usage: run.py --moldau BINARY [--against kafka] [--only WORD[,WORD]] [--install] [--keep]"""
+usage: run.py --moldau BINARY [--against kafka | --cluster] [--only WORD[,WORD]] [--install] [--keep]"""
 
 import argparse
 import os
@@ -17,6 +17,7 @@ import clients  # noqa: E402
 import commands  # noqa: E402
 import consumer_groups  # noqa: E402
 import ecosystem  # noqa: E402
+import rolling  # noqa: E402
 import storage  # noqa: E402
 import tools  # noqa: E402
 import transactions  # noqa: E402
@@ -49,10 +50,29 @@ class Context:
         return nodes.MoldauCluster(self.new_folder(), self.binary, settings)
 
 
+def run_suite(suite, context, install):
+    node = context.new_node()
+    print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {context.folder}", flush=True)
+    clients.run_clients(suite, node, install)
+    tools.run_tools(suite, node, install, context.folder)
+    consumer_groups.run_consumer_groups(suite, node, install, context.folder)
+    node.stop()
+    tools.run_dump_log(suite, node, install, context.folder)
+    transactions.run_transactions(suite, context)
+    ecosystem.run_ecosystem(suite, context)
+    commands.run_commands(suite, context)
+    badinput.run_bad_input(suite, context)
+    storage.run_storage(suite, context)
+    if context.against != "kafka":
+        rolling.run_rolling(suite, context, everybody=False)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--moldau", default="build/dev/bin/moldau", help="the program under test")
     parser.add_argument("--against", choices=["moldau", "kafka"], default="moldau")
+    parser.add_argument("--cluster", action="store_true",
+                        help="only the clients, all of them, on three brokers that are restarted in turn")
     parser.add_argument("--only", help="tests whose name contains one of these words")
     parser.add_argument("--install", action="store_true", help="fetch languages that are missing; nothing is skipped")
     parser.add_argument("--keep", action="store_true", help="keep the data directories")
@@ -62,18 +82,10 @@ def main():
     suite = Suite(arguments.only, arguments.install, os.path.abspath("build/test-logs/client"))
     context = Context(arguments, folder)
     try:
-        node = context.new_node()
-        print(f"{node.name} ready in {node.start():.2f} s on {node.bootstrap}, data in {folder}", flush=True)
-        clients.run_clients(suite, node, arguments.install)
-        tools.run_tools(suite, node, arguments.install, folder)
-        consumer_groups.run_consumer_groups(suite, node, arguments.install, folder)
-        node.stop()
-        tools.run_dump_log(suite, node, arguments.install, folder)
-        transactions.run_transactions(suite, context)
-        ecosystem.run_ecosystem(suite, context)
-        commands.run_commands(suite, context)
-        badinput.run_bad_input(suite, context)
-        storage.run_storage(suite, context)
+        if arguments.cluster:
+            rolling.run_rolling(suite, context, everybody=True)
+        else:
+            run_suite(suite, context, arguments.install)
     finally:
         nodes.end_all()
         if arguments.keep:

@@ -14,6 +14,7 @@ static const char* bootstrap;
 static const char* topic;
 static const char* group;
 static int count;
+static int replicas = 1;  // of a new topic, on as many brokers
 
 static void done(const char* what) { printf("done\t%s\n", what); }
 
@@ -60,7 +61,8 @@ static void check_topics(const rd_kafka_topic_result_t** results, size_t n, cons
 
 static void create_topic(rd_kafka_t* admin, rd_kafka_queue_t* queue) {
   char error[512];
-  rd_kafka_NewTopic_t* wanted = rd_kafka_NewTopic_new(topic, kPartitions, 1, error, sizeof error);
+  rd_kafka_NewTopic_t* wanted =
+      rd_kafka_NewTopic_new(topic, kPartitions, replicas, error, sizeof error);
   rd_kafka_NewTopic_set_config(wanted, "retention.ms", "3600000");
   rd_kafka_CreateTopics(admin, &wanted, 1, NULL, queue);
   rd_kafka_event_t* event = answer(queue, "create-topic");
@@ -178,7 +180,9 @@ static void describe(rd_kafka_t* admin) {
   const struct rd_kafka_metadata* metadata;
   rd_kafka_resp_err_t error = rd_kafka_metadata(admin, 1, NULL, &metadata, kTimeoutMs);
   check(!error, "metadata", rd_kafka_err2str(error));
-  check(metadata->broker_cnt == 1, "metadata", "not one broker");
+  // One may be starting anew.
+  check(metadata->broker_cnt == replicas || (replicas > 1 && metadata->broker_cnt == replicas - 1),
+        "metadata", "the number of brokers");
   done("describe-cluster");
   int partitions = 0;
   for (int i = 0; i < metadata->topic_cnt; i++) {
@@ -300,6 +304,7 @@ int main(int argc, char** argv) {
   topic = argv[3];
   group = argv[4];
   count = atoi(argv[5]);
+  if (getenv("REPLICAS")) replicas = atoi(getenv("REPLICAS"));
   const int total = count * kCodecCount;
   const char* none[] = {NULL};
   rd_kafka_t* admin = client(RD_KAFKA_PRODUCER, none);

@@ -9,7 +9,7 @@ import (
 )
 
 func franzClient(j job, options ...kgo.Opt) (*kgo.Client, *kadm.Client) {
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(j.bootstrap))...)
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(j.bootstrap...))...)
 	must(err, "connecting")
 	return client, kadm.NewClient(client)
 }
@@ -23,7 +23,7 @@ func franzContext() context.Context {
 func franzFirst(j job) {
 	ctx := franzContext()
 	client, admin := franzClient(j)
-	_, err := admin.CreateTopic(ctx, 3, 1, map[string]*string{"retention.ms": kadm.StringPtr("3600000")}, j.topic)
+	_, err := admin.CreateTopic(ctx, 3, int16(replicas()), map[string]*string{"retention.ms": kadm.StringPtr("3600000")}, j.topic)
 	must(err, "creating the topic")
 	done("create-topic")
 	client.Close()
@@ -93,7 +93,7 @@ func franzRest(j job) {
 
 	metadata, err := admin.BrokerMetadata(ctx)
 	must(err, "describing the cluster")
-	check(len(metadata.Brokers) == 1, "%d brokers", len(metadata.Brokers))
+	checkBrokers(len(metadata.Brokers))
 	done("describe-cluster")
 
 	topics, err := admin.ListTopics(ctx, j.topic)

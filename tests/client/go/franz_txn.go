@@ -66,7 +66,7 @@ func franzTransactions(bootstrap, prefix string) {
 	two.Close()
 	done("fence")
 
-	feed, admin := franzClient(job{bootstrap: bootstrap})
+	feed, admin := franzClient(job{bootstrap: []string{bootstrap}})
 	for _, value := range []string{"a", "b"} {
 		must(feed.ProduceSync(ctx, &kgo.Record{Topic: in, Value: []byte(value)}).FirstErr(), "filling the input")
 	}

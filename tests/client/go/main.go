@@ -12,8 +12,9 @@ import (
 )
 
 type job struct {
-	bootstrap, topic, group string
-	count                   int // records per codec
+	bootstrap    []string
+	topic, group string
+	count        int // records per codec
 }
 
 // One record of the suite: everything follows from its codec and number.
@@ -53,6 +54,20 @@ func check(ok bool, format string, args ...any) {
 	}
 }
 
+// Of a new topic; there are as many brokers.
+func replicas() int {
+	n, err := strconv.Atoi(os.Getenv("REPLICAS"))
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+// One of several may be starting anew.
+func checkBrokers(n int) {
+	check(n == replicas() || n > 1 && n == replicas()-1, "%d brokers", n)
+}
+
 // Kafka answers before its brokers have applied a change.
 func eventually(read func() string, want string) {
 	for i := 0; i < 50 && read() != want; i++ {
@@ -75,7 +90,7 @@ func main() {
 	}
 	count, err := strconv.Atoi(os.Args[6])
 	must(err, "COUNT")
-	j := job{os.Args[3], os.Args[4], os.Args[5], count}
+	j := job{strings.Split(os.Args[3], ","), os.Args[4], os.Args[5], count}
 	run := map[string]func(job){
 		"franz first": franzFirst, "franz rest": franzRest,
 		"sarama first": saramaFirst, "sarama rest": saramaRest,

@@ -22,10 +22,10 @@ func saramaConfig() *sarama.Config {
 }
 
 func saramaFirst(j job) {
-	admin, err := sarama.NewClusterAdmin([]string{j.bootstrap}, saramaConfig())
+	admin, err := sarama.NewClusterAdmin(j.bootstrap, saramaConfig())
 	must(err, "connecting")
 	hour := "3600000"
-	must(admin.CreateTopic(j.topic, &sarama.TopicDetail{NumPartitions: 3, ReplicationFactor: 1,
+	must(admin.CreateTopic(j.topic, &sarama.TopicDetail{NumPartitions: 3, ReplicationFactor: int16(replicas()),
 		ConfigEntries: map[string]*string{"retention.ms": &hour}}, false), "creating the topic")
 	done("create-topic")
 	must(admin.Close(), "closing")
@@ -36,7 +36,7 @@ func saramaFirst(j job) {
 			"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy,
 			"lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD,
 		}[codec]
-		producer, err := sarama.NewSyncProducer([]string{j.bootstrap}, config)
+		producer, err := sarama.NewSyncProducer(j.bootstrap, config)
 		must(err, "connecting the producer")
 		var messages []*sarama.ProducerMessage
 		for i := 0; i < j.count; i++ {
@@ -83,7 +83,7 @@ func (h saramaHandler) ConsumeClaim(session sarama.ConsumerGroupSession, claim s
 }
 
 func saramaRead(j job, want int) {
-	group, err := sarama.NewConsumerGroup([]string{j.bootstrap}, j.group, saramaConfig())
+	group, err := sarama.NewConsumerGroup(j.bootstrap, j.group, saramaConfig())
 	must(err, "joining the group")
 	go func() {
 		for problem := range group.Errors() {
@@ -137,11 +137,11 @@ func saramaRest(j job) {
 	total := j.count * len(codecs)
 	saramaRead(j, total-total/2)
 
-	admin, err := sarama.NewClusterAdmin([]string{j.bootstrap}, saramaConfig())
+	admin, err := sarama.NewClusterAdmin(j.bootstrap, saramaConfig())
 	must(err, "connecting")
 	brokers, _, err := admin.DescribeCluster()
 	must(err, "describing the cluster")
-	check(len(brokers) == 1, "%d brokers", len(brokers))
+	checkBrokers(len(brokers))
 	done("describe-cluster")
 	topics, err := admin.DescribeTopics([]string{j.topic})
 	must(err, "describing the topic")

@@ -2,6 +2,7 @@
 directory and a fixed port on 127.0.0.1, started, ended, killed and started again; ended by pid, always."""
 
 import base64
+import json
 import os
 import random
 import shutil
@@ -110,6 +111,12 @@ class Node:
         self.stop()
         return self.start()
 
+    brokers_listed = (1,)  # how many the metadata may name
+
+    def all_logs(self):
+        """The log directory of each broker."""
+        return [self.logs]
+
     def memory(self):
         """Resident bytes."""
         with open(f"/proc/{self.process.pid}/status") as file:
@@ -160,11 +167,21 @@ class MoldauCluster(Moldau):
     def command(self):
         return [*super().command(), "--brokers", "3", "--controllers", "3"]
 
+    brokers_listed = (2, 3)  # one may be starting anew
+
     def is_ready(self):
-        return f"moldau is listening on {self.bootstrap} " in self.log()
+        return f"moldau is listening on 127.0.0.1:{self.port} " in self.log()
+
+    def all_logs(self):
+        return [os.path.join(self.data, f"broker-{number}", "data/logs") for number in (1, 2, 3)]
+
+    def bootstrap_of_all(self):
+        """Every broker's address: for who comes while one of them is down."""
+        with open(os.path.join(self.data, "dev.json")) as file:
+            return ",".join(each["kafka"] for each in json.load(file) if each["role"] == "broker")
 
     def dev(self, what, number):
-        """`moldau dev kill|restart|pause|resume broker NUMBER`"""
+        """`moldau dev stop|kill|restart|pause|resume broker NUMBER`"""
         subprocess.run([self.binary, "dev", what, "broker", str(number), "--data-dir", self.data], check=True, timeout=60,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 

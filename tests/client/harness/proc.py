@@ -7,6 +7,10 @@ import subprocess
 from harness.suite import Failed
 
 
+class GaveUp(Failed):
+    """It ended by itself, and said that it did not succeed."""
+
+
 class Result:
     def __init__(self, command, status, out, err):
         self.command, self.status, self.out, self.err = command, status, out, err
@@ -29,5 +33,5 @@ def run(command, timeout=90, stdin=None, ok=True, env=None, cwd=None):
         raise Failed(f"did not end in {timeout} s\n" + Result(command, "killed", out, err).text()) from None
     result = Result(command, process.returncode, out, err)
     if ok and process.returncode:
-        raise Failed("failed\n" + result.text())
+        raise GaveUp("failed\n" + result.text())
     return result

@@ -30,6 +30,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
 public class Client {
     static final List<String> CODECS = List.of("none", "gzip", "snappy", "lz4", "zstd");
 
+    /** Of a new topic; there are as many brokers. */
+    static final int REPLICAS = Integer.parseInt(System.getenv().getOrDefault("REPLICAS", "1"));
+
     final String bootstrap;
     final String topic;
     final String group;
@@ -58,6 +61,11 @@ public class Client {
         if (!ok) throw new AssertionError(what);
     }
 
+    /** One of several may be starting anew. */
+    static boolean allOrAllButOne(int n) {
+        return n == REPLICAS || n == REPLICAS - 1 && n > 0;
+    }
+
     Map<String, Object> config(Object... pairs) {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", bootstrap);
@@ -72,7 +80,7 @@ public class Client {
 
     void first() throws Exception {
         try (Admin admin = Admin.create(config())) {
-            admin.createTopics(List.of(new NewTopic(topic, 3, (short) 1).configs(Map.of("retention.ms", "3600000"))))
+            admin.createTopics(List.of(new NewTopic(topic, 3, (short) REPLICAS).configs(Map.of("retention.ms", "3600000"))))
                 .all().get();
         }
         done("create-topic");
@@ -127,12 +135,14 @@ public class Client {
         int total = count * CODECS.size();
         read(total - total / 2);
         try (Admin admin = Admin.create(config())) {
-            check(admin.describeCluster().nodes().get().size() == 1, "one broker");
+            int brokers = admin.describeCluster().nodes().get().size();
+            check(allOrAllButOne(brokers), brokers + " brokers");
             check(!admin.describeCluster().clusterId().get().isEmpty(), "a cluster id");
             done("describe-cluster");
             var described = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
             check(described.partitions().size() == 3, "three partitions");
-            check(described.partitions().get(0).isr().size() == 1, "one replica in sync");
+            int inSync = described.partitions().get(0).isr().size();
+            check(allOrAllButOne(inSync), inSync + " replicas in sync");
             done("describe-topic");
             configs(admin);
             offsets(admin, total);

@@ -4,6 +4,10 @@ export const key = (codec, i) => `${codec}-${i}`
 export const value = (codec, i) => `${key(codec, i)}:${'moldau '.repeat(i % 40)}`
 
 const say = (...fields) => process.stdout.write(fields.join('\t') + '\n')
+// Of a new topic; there are as many brokers, and one of several may be starting anew.
+export const replicas = Number(process.env.REPLICAS ?? 1)
+export const checkBrokers = n => check(n === replicas || (n > 0 && n === replicas - 1), `${n} brokers`)
+
 export const done = what => say('done', what)
 export const committed = (partition, offset) => say('committed', partition, offset)
 export function read (partition, offset, key, value, headers) {
@@ -28,7 +32,7 @@ export function main (programs) {
     console.error('usage: client first|rest BOOTSTRAP TOPIC GROUP COUNT')
     process.exit(2)
   }
-  run(programs[phase]({ bootstrap, topic, group, count: Number(count) }))
+  run(programs[phase]({ bootstrap: bootstrap.split(','), topic, group, count: Number(count) }))
 }
 
 // Runs the program of transactions.py: its steps are the same in every language.

@@ -2,7 +2,7 @@
 import zlib from 'node:zlib'
 import kafkajs from 'kafkajs'
 import { lz4Compress, lz4Decompress, snappyCompress, snappyDecompress } from '@platformatic/wasm-utils'
-import { check, codecs, committed, done, eventually, key, main, read, value } from './common.mjs'
+import { check, checkBrokers, codecs, committed, done, eventually, key, main, read, replicas, value } from './common.mjs'
 
 const { Kafka, CompressionCodecs, CompressionTypes, ConfigResourceTypes, logLevel } = kafkajs
 const codec = (compress, decompress) => () => ({
@@ -17,7 +17,7 @@ const types = {
   lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD
 }
 
-const connect = job => new Kafka({ clientId: 'kafkajs', brokers: [job.bootstrap], logLevel: logLevel.ERROR })
+const connect = job => new Kafka({ clientId: 'kafkajs', brokers: job.bootstrap, logLevel: logLevel.ERROR })
 
 async function withAdmin (job, work) {
   const admin = connect(job).admin()
@@ -57,7 +57,7 @@ async function first (job) {
   await withAdmin(job, async admin => {
     const created = await admin.createTopics({
       topics: [{
-        topic: job.topic, numPartitions: 3, replicationFactor: 1,
+        topic: job.topic, numPartitions: 3, replicationFactor: replicas,
         configEntries: [{ name: 'retention.ms', value: '3600000' }]
       }]
     })
@@ -85,7 +85,7 @@ async function rest (job) {
     const { topics } = await admin.fetchTopicMetadata({ topics: [job.topic] })
     check(topics[0].partitions.length === 3, `${topics[0].partitions.length} partitions`)
     done('describe-topic')
-    check((await admin.describeCluster()).brokers.length === 1, 'one broker')
+    checkBrokers((await admin.describeCluster()).brokers.length)
     done('describe-cluster')
     const resource = { type: ConfigResourceTypes.TOPIC, name: job.topic }
     const retention = async () => {

@@ -3,9 +3,9 @@ import {
   Admin, ConfigResourceTypes, Consumer, IncrementalAlterConfigOperationTypes, ListOffsetTimestamps, MessagesStreamFallbackModes,
   MessagesStreamModes, Producer, stringDeserializers, stringSerializers
 } from '@platformatic/kafka'
-import { check, codecs, committed, done, eventually, key, main, read, value } from './common.mjs'
+import { check, checkBrokers, codecs, committed, done, eventually, key, main, read, replicas, value } from './common.mjs'
 
-const options = job => ({ clientId: 'platformatic', bootstrapBrokers: [job.bootstrap], retries: 3 })
+const options = job => ({ clientId: 'platformatic', bootstrapBrokers: job.bootstrap, retries: 3 })
 
 async function readThroughGroup (job, want) {
   const consumer = new Consumer({ ...options(job), groupId: job.group, autocommit: false, maxWaitTime: 500, deserializers: stringDeserializers })
@@ -28,7 +28,7 @@ async function readThroughGroup (job, want) {
 async function first (job) {
   const admin = new Admin(options(job))
   await admin.createTopics({
-    topics: [{ topic: job.topic, partitions: 3, replicas: 1 }], configs: [{ name: 'retention.ms', value: '3600000' }]
+    topics: [{ topic: job.topic, partitions: 3, replicas }], configs: [{ name: 'retention.ms', value: '3600000' }]
   })
   done('create-topic')
   await admin.close()
@@ -50,14 +50,14 @@ async function rest (job) {
   const admin = new Admin(options(job))
   check((await admin.listTopics()).includes(job.topic), 'the topic is not listed')
   const metadata = await admin.metadata({ topics: [job.topic] })
-  check(metadata.brokers.size === 1, `${metadata.brokers.size} brokers`)
+  checkBrokers(metadata.brokers.size)
   done('describe-cluster')
   check(metadata.topics.get(job.topic).partitionsCount === 3, 'three partitions')
   done('describe-topic')
   await configs(admin, job)
   await offsets(admin, job, total)
   await groups(admin, job, total)
-  await admin.createPartitions({ topics: [{ name: job.topic, count: 4, assignments: [{ brokerIds: [...metadata.brokers.keys()] }] }] })
+  await admin.createPartitions({ topics: [{ name: job.topic, count: 4, assignments: [{ brokerIds: metadata.topics.get(job.topic).partitions[0].replicas }] }] })
   done('create-partitions')
   await admin.deleteTopics({ topics: [job.topic] })
   done('delete-topic')

@@ -6,13 +6,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from common import CODECS, check, committed, done, headers, job, key, read, value
+from common import CODECS, REPLICAS, check, check_brokers, committed, done, headers, job, key, read, value
 
 
 async def first(job):
     admin = AIOKafkaAdminClient(bootstrap_servers=job.bootstrap)
     await admin.start()
-    answer = await admin.create_topics([NewTopic(job.topic, 3, 1, topic_configs={"retention.ms": "3600000"})])
+    answer = await admin.create_topics([NewTopic(job.topic, 3, REPLICAS, topic_configs={"retention.ms": "3600000"})])
     check(answer.topic_errors[0][1] == 0, f"creating the topic: {answer}")
     await admin.close()
     done("create-topic")
@@ -49,7 +49,7 @@ async def rest(job):
     await read_through_group(job, total - total // 2)
     admin = AIOKafkaAdminClient(bootstrap_servers=job.bootstrap)
     await admin.start()
-    check(len((await admin.describe_cluster())["brokers"]) == 1, "one broker")
+    check_brokers(len((await admin.describe_cluster())["brokers"]))
     done("describe-cluster")
     check(job.topic in await admin.list_topics(), "the topic is listed")
     described = await admin.describe_topics([job.topic])

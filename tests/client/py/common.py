@@ -1,11 +1,13 @@
 """What the Python clients share. What a client has to do and to print is in tests/client/README.md."""
 
+import os
 import sys
 import time
 from collections import namedtuple
 
 Job = namedtuple("Job", "bootstrap topic group count")
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+REPLICAS = int(os.environ.get("REPLICAS", "1"))  # of a new topic; there are as many brokers
 
 
 def key(codec, i):
@@ -36,6 +38,11 @@ def committed(partition, offset):
 def check(ok, what):
     if not ok:
         raise AssertionError(what)
+
+
+def check_brokers(count):
+    """One of several may be starting anew."""
+    check(count == REPLICAS or 1 <= count == REPLICAS - 1, f"{count} brokers")
 
 
 def eventually(read, want, what):

@@ -5,12 +5,12 @@ from confluent_kafka import (Consumer, ConsumerGroupTopicPartitions, KafkaExcept
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
 
-from common import CODECS, check, committed, done, eventually, headers, job, key, read, value
+from common import CODECS, REPLICAS, check, check_brokers, committed, done, eventually, headers, job, key, read, value
 
 
 def first(job):
     admin = AdminClient({"bootstrap.servers": job.bootstrap})
-    wait(admin.create_topics([NewTopic(job.topic, 3, 1, config={"retention.ms": "3600000"})]))
+    wait(admin.create_topics([NewTopic(job.topic, 3, REPLICAS, config={"retention.ms": "3600000"})]))
     done("create-topic")
     for codec in CODECS:
         failures = []
@@ -52,7 +52,7 @@ def rest(job):
     read_through_group(job, total - total // 2)
     admin = AdminClient({"bootstrap.servers": job.bootstrap})
     cluster = admin.describe_cluster().result(30)
-    check(len(cluster.nodes) == 1, "one broker")
+    check_brokers(len(cluster.nodes))
     done("describe-cluster")
     described = wait(admin.describe_topics(TopicCollection([job.topic])))
     check(len(described[job.topic].partitions) == 3, "three partitions")

@@ -4,12 +4,13 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, OffsetSpec
 from kafka.structs import OffsetAndMetadata
 
-from common import CODECS, check, committed, done, eventually, headers, job, key, read, value
+from common import CODECS, REPLICAS, check, check_brokers, committed, done, eventually, headers, job, key, read, value
 
 
 def first(job):
     admin = KafkaAdminClient(bootstrap_servers=job.bootstrap)
-    admin.create_topics({job.topic: {"num_partitions": 3, "replication_factor": 1, "configs": {"retention.ms": "3600000"}}})
+    admin.create_topics({job.topic: {"num_partitions": 3, "replication_factor": REPLICAS,
+                                     "configs": {"retention.ms": "3600000"}}})
     admin.close()
     done("create-topic")
     for codec in CODECS:
@@ -47,7 +48,7 @@ def rest(job):
     total = job.count * len(CODECS)
     read_through_group(job, total - total // 2)
     admin = KafkaAdminClient(bootstrap_servers=job.bootstrap)
-    check(len(admin.describe_cluster()["brokers"]) == 1, "one broker")
+    check_brokers(len(admin.describe_cluster()["brokers"]))
     done("describe-cluster")
     check(job.topic in admin.list_topics(), "the topic is listed")
     check(len(admin.describe_topics([job.topic])[0]["partitions"]) == 3, "three partitions")
