@@ -51,7 +51,7 @@ def all_done(consumer, topic, partitions):
 
 
 class Ending:
-    """When a member of a group may stop: it was told to, and the group has committed everything; or after a minute,
+    """When a member of a group may stop: it was told to, and the group has committed everything; or after two minutes,
     for then something is stuck."""
 
     def __init__(self, consumer, topic, partitions, over):
@@ -65,8 +65,8 @@ class Ending:
         self.told_at = self.told_at or now
         done = all_done(self.consumer, self.topic, self.partitions)
         self.asked_at = time.monotonic()
-        if not done and self.asked_at - self.told_at > 60:
-            tell("stuck", "the group did not come to the end of the topic within a minute")
+        if not done and self.asked_at - self.told_at > 120:
+            tell("stuck", "the group did not come to the end of the topic within two minutes")
             return True
         return done
 

@@ -4,11 +4,14 @@ committed, as an application would.
 
 usage: copier.py copy BOOTSTRAP SOURCE TARGET PARTITIONS NAME
                                                      until standard input ends and all is copied; prints `committed
-                                                     MS COUNT` and `again MS ERROR`
+                                                     MS COUNT`, `again MS ERROR` and `hung MS`
        copier.py read BOOTSTRAP TARGET PARTITIONS    prints `copy PARTITION OFFSET NAME NUMBER FROM` of what is committed;
                                                      FROM is the source's offset"""
 
+import contextlib
+import os
 import sys
+import threading
 import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -16,7 +19,25 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from client import Ending, tell, until_told
 
 GROUP = "chaos.copiers"
-BATCH, PATIENCE = 2000, 30
+BATCH, PATIENCE = 2000, 15
+
+
+@contextlib.contextmanager
+def bounded():
+    """librdkafka may wait for ever in send_offsets_to_transaction() when the coordinator of the group was lost at
+    the wrong moment, whatever timeout it was given: it then asks nobody for anything. An application would be killed by
+    its supervisor and started anew, and so is this one."""
+    def begin_anew():
+        tell("hung", int(time.time() * 1000))
+        os.execv(sys.executable, [sys.executable, "-u", *sys.argv])
+
+    timer = threading.Timer(2 * PATIENCE, begin_anew)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def consumer_of(bootstrap, **settings):
@@ -53,7 +74,8 @@ class Copier:
             while not ending.reached():
                 messages = [each for each in consumer.consume(BATCH, 0.2) if not each.error()]
                 if messages:
-                    transact(producer, consumer, messages, self.target)
+                    with bounded():
+                        transact(producer, consumer, messages, self.target)
         finally:
             consumer.close()
 

@@ -70,7 +70,7 @@ class Clients:
             process.stdin.close()
         lines = []
         for base, process in clients:
-            if process.wait(180) != 0:
+            if process.wait(240) != 0:
                 with open(base + ".err", errors="replace") as file:
                     raise checker.Wrong(f"client {os.path.basename(base)} ended with {process.returncode}:\n{file.read()[-2000:]}")
             with open(base) as file:
