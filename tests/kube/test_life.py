@@ -89,7 +89,7 @@ def racks(world, namespace):
         wanted[name.rsplit("-", 1)[1]] = zones[pod["spec"]["nodeName"]]
         text = world.api.get("ConfigMap", name + "-config", namespace)["data"]["broker.yaml"]
         check(f'broker.rack: "{zones[pod["spec"]["nodeName"]]}"' in text, text)
-    listed = json.loads(cli(world, namespace, "brokers", "broker", "list", "--output", "json"))
+    listed = json.loads(cli(world, namespace, "brokers", "broker", "list", "--json"))
     brokers = listed if isinstance(listed, list) else listed["brokers"]
     equal({str(each.get("id", each.get("broker"))): each["rack"] for each in brokers}, wanted, "racks of registered brokers")
     world.topic(namespace, "demo", "spread", PARTITIONS)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 from world import ROOT, SYSTEM, ready, until
-from harness.suite import check
+from harness.suite import check, equal
 from test_short import cluster
 
 
@@ -22,6 +22,19 @@ def module(name, path):
     return out
 
 
+def discovered(world):
+    """Of every port of every container: the labels that Prometheus' discovery of Pods gives it."""
+    out = []
+    for pod in world.api.list("Pod"):
+        meta = pod["metadata"]
+        labels = {"__meta_kubernetes_namespace": meta["namespace"], "__meta_kubernetes_pod_name": meta["name"]}
+        for name, value in meta.get("labels", {}).items():
+            labels["__meta_kubernetes_pod_label_" + re.sub(r"\W", "_", name)] = value
+        for port in [port for container in pod["spec"]["containers"] for port in container.get("ports", [])]:
+            out.append({**labels, "__meta_kubernetes_pod_container_port_number": str(port["containerPort"])})
+    return out
+
+
 def documented_job(world):
     """The scrape configuration that docs/kubernetes.md gives, led through the API server."""
     import yaml  # Debian's python3-yaml
@@ -29,7 +42,9 @@ def documented_job(world):
         text = re.search(r"^    scrape_configs:\n(?:     .*\n)+", file.read(), re.M).group(0)
     job = yaml.safe_load(text)["scrape_configs"][0]
     job["job_name"] = "documented"
-    job["kubernetes_sd_configs"][0]["kubeconfig_file"] = world.lab.kubeconfig
+    # Debian's Prometheus is built without Kubernetes' discovery: it is given what that would find.
+    equal(job.pop("kubernetes_sd_configs"), [{"role": "pod"}], "how docs/kubernetes.md finds Pods")
+    job["static_configs"] = [{"targets": ["found"], "labels": labels} for labels in discovered(world)]
     job.update(scheme="https", tls_config={"insecure_skip_verify": True}, authorization={"credentials": world.api.token})
     pod = ["__meta_kubernetes_namespace", "__meta_kubernetes_pod_name"]
     job["relabel_configs"] += [
@@ -44,8 +59,8 @@ class Watched:
     def __init__(self, world, namespace, folder):
         self.world, self.namespace = world, namespace
         self.observe = module("moldau_observe", os.path.join(ROOT, "tests/observe/run.py"))
-        self.prometheus = self.observe.prometheus.Prometheus(
-            folder, [self.observe.impatient(folder)], [], jobs=[documented_job(world)])
+        job = documented_job(world)
+        self.prometheus = self.observe.prometheus.Prometheus(folder, [self.observe.impatient(folder)], [], jobs=[job])
 
     def ask_all(self, questions, within=120):
         left = dict(questions)
