@@ -67,12 +67,15 @@ def operator_killed(world, namespace):
 
 
 def scaled(world, namespace):
-    """Brokers 3 -> 4 -> 3 and controllers 1 -> 3, under load."""
+    """Brokers 3 -> 4 -> 3 and controllers 1 -> 3 -> 5 -> 3 -> 1, under load."""
     made(world, namespace, controllers=1)
     world.topic(namespace, "demo", "scaled", 12)
     load, took = Load(world, namespace, "demo", "scaled", 12), []
     for what, change, kind, count in (("a fourth broker", {"brokers": {"replicas": 4}}, "broker", 4),
                                       ("three controllers", {"controllers": {"replicas": 3}}, "controller", 3),
+                                      ("five controllers", {"controllers": {"replicas": 5}}, "controller", 5),
+                                      ("three again", {"controllers": {"replicas": 3}}, "controller", 3),
+                                      ("one controller", {"controllers": {"replicas": 1}}, "controller", 1),
                                       ("three brokers", {"brokers": {"replicas": 3}}, "broker", 3)):
         began = time.monotonic()
         world.api.patch("Cluster", "demo", namespace, {"spec": change})
