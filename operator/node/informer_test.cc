@@ -30,10 +30,9 @@ class InformerTest : public testing::Test {
   }
   // The store is as the server.
   bool same() const {
-    const auto have = store.all();
-    const auto want = server.all(kConfigMaps);
-    return have.size() == want.size() &&
-           std::ranges::equal(have, want, [](const auto& a, const auto& b) { return *a == b; });
+    std::vector<Json> have;
+    store.each([&](const Json& each) { have.push_back(each); });
+    return have == server.all(kConfigMaps);
   }
   bool settle(base::Duration limit = minutes(2)) {
     return world.run_until([&] { return informer->synced() && same(); }, limit);

@@ -4,22 +4,19 @@ namespace kube {
 
 JsonPtr Store::find(const std::string& ns, const std::string& name) const {
   const auto at = objects_.find({ns, name});
-  return at == objects_.end() ? nullptr : at->second.object;
+  return at == objects_.end() ? nullptr : unpack(at->second);
 }
 
 std::vector<JsonPtr> Store::of(const std::string& index_value) const {
   std::vector<JsonPtr> out;
   const auto at = by_index_.find(index_value);
   if (at == by_index_.end()) return out;
-  for (const Name& each : at->second) out.push_back(objects_.at(each).object);
+  for (const Name& each : at->second) out.push_back(unpack(objects_.at(each)));
   return out;
 }
 
-std::vector<JsonPtr> Store::all() const {
-  std::vector<JsonPtr> out;
-  out.reserve(objects_.size());
-  for (const auto& [name, entry] : objects_) out.push_back(entry.object);
-  return out;
+void Store::each(const std::function<void(const Json&)>& look) const {
+  for (const auto& [name, entry] : objects_) look(*unpack(entry));
 }
 
 bool Store::put(Json object) {
@@ -33,8 +30,9 @@ bool Store::put(Json object) {
   }
   auto values = index_(object);
   for (const std::string& each : values) by_index_[each].insert(name);
-  objects_[std::move(name)] = {std::make_shared<const Json>(std::move(object)), std::move(version),
-                               std::move(values)};
+  std::vector<std::uint8_t> packed = Json::to_cbor(object);
+  packed.shrink_to_fit();
+  objects_[std::move(name)] = {std::move(packed), std::move(version), std::move(values)};
   return true;
 }
 
@@ -42,9 +40,13 @@ JsonPtr Store::erase(const std::string& ns, const std::string& name) {
   const auto at = objects_.find({ns, name});
   if (at == objects_.end()) return nullptr;
   unlink(at->first, at->second);
-  JsonPtr was = std::move(at->second.object);
+  JsonPtr was = unpack(at->second);
   objects_.erase(at);
   return was;
+}
+
+JsonPtr Store::unpack(const Entry& entry) {
+  return std::make_shared<const Json>(Json::from_cbor(entry.packed, true, false));
 }
 
 void Store::unlink(const Name& name, const Entry& entry) {

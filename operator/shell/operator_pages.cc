@@ -26,17 +26,17 @@ struct Shown {
 // thousands.
 void add_conditions(const Store& store, const char* kind, bool only_ready,
                     std::vector<Shown>& out) {
-  for (const JsonPtr& each : store.all()) {
-    for (const Json& condition : list_at(*each, {"status", "conditions"})) {
+  store.each([&](const Json& each) {
+    for (const Json& condition : list_at(each, {"status", "conditions"})) {
       const std::string type = text_at(condition, {"type"});
       if (type.empty() || (only_ready && type != "Ready")) continue;
       out.push_back({{{"kind", kind},
-                      {"namespace", meta_namespace(*each)},
-                      {"name", meta_name(*each)},
+                      {"namespace", meta_namespace(each)},
+                      {"name", meta_name(each)},
                       {"condition", type}},
                      text_at(condition, {"status"}) == "True" ? 1.0 : 0.0});
     }
-  }
+  });
 }
 
 }  // namespace
