@@ -10,6 +10,9 @@
 
 namespace broker::group {
 
+// group.consumer.migration.policy: whether groups with members change their protocol.
+enum class Migration { kDisabled, kUpgrade, kDowngrade, kBidirectional };
+
 struct Config {
   base::Duration session_timeout_min = std::chrono::seconds(6);   // group.min.session.timeout.ms
   base::Duration session_timeout_max = std::chrono::minutes(30);  // group.max.session.timeout.ms
@@ -28,6 +31,13 @@ struct Config {
   std::int32_t consumer_group_size_max = 2'147'483'647;  // group.consumer.max.size
   // group.consumer.assignors, never empty: the first is for groups whose members name none.
   std::vector<Assignor> consumer_assignors = {Assignor::kUniform, Assignor::kRange};
+  Migration migration = Migration::kBidirectional;
+  bool may_upgrade() const {  // classic groups to consumer groups
+    return migration == Migration::kUpgrade || migration == Migration::kBidirectional;
+  }
+  bool may_downgrade() const {
+    return migration == Migration::kDowngrade || migration == Migration::kBidirectional;
+  }
   // A change of the cluster's topics is looked at by one expression no sooner after the last.
   base::Duration expression_refresh_min = std::chrono::seconds(10);
   // max.message.bytes of __consumer_offsets: no batch of ours may be larger.

@@ -8,7 +8,8 @@ namespace {
 
 using Described = wire::ConsumerGroupDescribeResponse;
 
-// Of the member's kind: one of the consumer protocol.
+// A member's kind.
+constexpr std::int8_t kClassicMember = 0;
 constexpr std::int8_t kConsumerMember = 1;
 
 template <class Range, class ToPartition>
@@ -43,7 +44,7 @@ Described::Member described(const ConsumerGroup& group, const ConsumerMember& me
                         .subscribed_topic_regex = member.expression,
                         .assignment = {},
                         .target_assignment = {},
-                        .member_type = kConsumerMember};
+                        .member_type = member.classic ? kClassicMember : kConsumerMember};
   out.assignment = described(member.owned, topics,
                              [](const auto& each) -> const PartitionId& { return each.first; });
   const auto target = group.target.find(member.id);

@@ -144,6 +144,7 @@ void ConsumerGroup::apply_member(const std::string& member_id,
   if (member.expression && member.expression->empty()) member.expression.reset();
   member.rebalance_timeout_ms = value->rebalance_timeout_ms;
   member.assignor = value->server_assignor;
+  member.classic = value->classic_member_metadata;
   if (member.instance_id) static_members[*member.instance_id] = member_id;
 }
 
@@ -199,6 +200,31 @@ bool ConsumerGroup::uses_expression(std::string_view expression) const {
       members, [&](const auto& each) { return each.second.expression == expression; });
 }
 
+bool ConsumerGroup::is_all_classic() const {
+  return !members.empty() && std::ranges::all_of(members, [](const auto& each) {
+    return each.second.classic.has_value();
+  });
+}
+
+bool ConsumerGroup::supports_classic(const std::vector<std::string>& protocols) const {
+  return std::ranges::any_of(protocols, [&](const std::string& protocol) {
+    return std::ranges::all_of(members, [&](const auto& each) {
+      const auto& classic = each.second.classic;
+      return !classic ||
+             std::ranges::any_of(classic->supported_protocols,
+                                 [&](const auto& offered) { return offered.name == protocol; });
+    });
+  });
+}
+
+bool ConsumerGroup::waits_for_others(const ConsumerMember& member) const {
+  const auto wanted = target.find(member.id);
+  if (wanted == target.end()) return false;
+  return std::ranges::any_of(wanted->second, [&](const PartitionId& at) {
+    return !member.owned.contains(at) && is_held(at);
+  });
+}
+
 std::string_view ConsumerGroup::state_name() const {
   if (members.empty()) return "Empty";
   if (epoch > target_epoch) return "Assigning";
@@ -246,7 +272,7 @@ ConsumerRecord::MemberMetadata member_metadata_of(const ConsumerMember& member) 
       .subscribed_topic_regex = member.expression,
       .rebalance_timeout_ms = member.rebalance_timeout_ms,
       .server_assignor = member.assignor,
-      .classic_member_metadata = std::nullopt};
+      .classic_member_metadata = member.classic};
 }
 
 ConsumerRecord::Current current_of(const ConsumerMember& member) {

@@ -1,6 +1,8 @@
 // One group of the consumer protocol (KIP-848): what its members subscribe to, what each is to own
 // and what each owns now. Plain data that changes by its records only, live and in replay alike;
 // the rules are in consumer_reconcile.h and in GroupCoordinator.
+// Members of the classic protocol may be among the members (`classic`), after an online migration:
+// to them a member's epoch is their generation.
 //
 // Three kinds of epoch: the group's rises when members or topics change; the target's is the group
 // epoch that the target assignment was made for; a member's is the target epoch it has reached.
@@ -53,6 +55,9 @@ inline constexpr std::int32_t kLeaveEpoch = -1;
 inline constexpr std::int32_t kStaticLeaveEpoch = -2;
 
 struct ConsumerMember {
+  // Of a member that speaks the classic protocol: what it said in JoinGroup.
+  using Classic = wire::ConsumerGroupMemberMetadataValue::ClassicMemberMetadata;
+
   std::string id;
   std::optional<std::string> instance_id;
   std::optional<std::string> rack;
@@ -62,6 +67,7 @@ struct ConsumerMember {
   std::optional<std::string> expression;  // never empty
   std::int32_t rebalance_timeout_ms = -1;
   std::optional<std::string> assignor;
+  std::optional<Classic> classic;
 
   std::int32_t epoch = kJoinEpoch;
   std::int32_t previous_epoch = -1;
@@ -137,6 +143,12 @@ class ConsumerGroup {
   std::set<std::string, std::less<>> topics_of(const ConsumerMember& member) const;
   bool is_subscribed_to(std::string_view topic) const;
   bool uses_expression(std::string_view expression) const;
+  // Whether there are members and all of them speak the classic protocol.
+  bool is_all_classic() const;
+  // Whether a classic member with these protocols could be among the classic ones that are there.
+  bool supports_classic(const std::vector<std::string>& protocols) const;
+  // Whether somebody else still holds what the member is to have.
+  bool waits_for_others(const ConsumerMember& member) const;
   // Kafka's: "Empty", "Assigning", "Reconciling", "Stable".
   std::string_view state_name() const;
   // The assignor most members ask for; nothing when none does.

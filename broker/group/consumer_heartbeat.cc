@@ -39,9 +39,10 @@ bool has_valid_epoch(const ConsumerMember& member, std::int32_t epoch,
 
 // What the request brings; what it leaves out stays.
 void update(const wire::ConsumerGroupHeartbeatRequest& request, const Call& call,
-            ConsumerMember& member) {
+            const std::optional<ConsumerMember::Classic>& classic, ConsumerMember& member) {
   member.client_id = call.client_id;
   member.client_host = call.client_host;
+  member.classic = classic;
   if (request.instance_id) member.instance_id = request.instance_id;
   if (request.rack_id) member.rack = request.rack_id;
   if (request.rebalance_timeout_ms >= 0) member.rebalance_timeout_ms = request.rebalance_timeout_ms;
@@ -104,12 +105,7 @@ void GroupCoordinator::handle(const Call& call, const ConsumerHeartbeat& ask, Ou
       request.member_id.empty() ? base::Uuid::random(random_).to_string() : request.member_id;
   if (const auto why = refusal_to_join(beat)) return refuse(*why);
   Group& group = group_of_consumers(beat);
-  take_member(group, beat);
-  resolve_expressions(group, beat);
-  raise_epoch(group, beat);
-  make_target(group, beat);
-  reconcile(group, beat);
-  settle_consumers(group);
+  decide(group, beat);
   if (!beat.records.empty()) append_in_parts(group, std::move(beat.records), turn);
 
   const ConsumerMember& member = *group.consumer->find(beat.member_id);
@@ -127,8 +123,18 @@ void GroupCoordinator::handle(const Call& call, const ConsumerHeartbeat& ask, Ou
   answer_after(group.last_append, call.token, std::move(response), turn);
 }
 
+// All that a member's word brings about.
+void GroupCoordinator::decide(Group& group, Beat& beat) {
+  take_member(group, beat);
+  resolve_expressions(group, beat);
+  raise_epoch(group, beat);
+  make_target(group, beat);
+  reconcile(group, beat);
+  settle_consumers(group);
+}
+
 // Everything that can be refused is refused before anything changes.
-std::optional<BeatRefusal> GroupCoordinator::refusal_to_join(const Beat& beat) {
+std::optional<BeatRefusal> GroupCoordinator::refusal_to_join(Beat& beat) {
   const auto& request = beat.ask.request;
   const bool joins = request.member_epoch == kJoinEpoch;
   const Group* group = find_group(request.group_id);
@@ -136,19 +142,25 @@ std::optional<BeatRefusal> GroupCoordinator::refusal_to_join(const Beat& beat) {
     return BeatRefusal{ErrorCode::kCoordinatorNotAvailable, "There are too many groups."};
   }
   const bool is_other = group != nullptr && !group->consumer;
-  if ((group == nullptr && !joins) || (is_other && !(joins && group->is(GroupState::kEmpty)))) {
+  if ((group == nullptr || is_other) && !joins) {
     return BeatRefusal{ErrorCode::kGroupIdNotFound,
                        "Group " + request.group_id + " is not a consumer group."};
   }
+  if (is_other && !group->is(GroupState::kEmpty)) {
+    if (auto why = plan_upgrade(*group, beat)) return why;
+  }
   static const ConsumerGroup kNobody;
-  const ConsumerGroup& consumers = group != nullptr && group->consumer ? *group->consumer : kNobody;
+  const ConsumerGroup& consumers = beat.upgrade                          ? beat.upgrade->consumers
+                                   : group != nullptr && group->consumer ? *group->consumer
+                                                                         : kNobody;
   const ConsumerMember* known = consumers.find(beat.member_id);
   const ConsumerMember* instance =
       request.instance_id ? consumers.find_static(*request.instance_id) : nullptr;
   if (instance != nullptr && instance->id != beat.member_id) {
     if (!joins)
       return BeatRefusal{ErrorCode::kFencedInstanceId, "Another member has the instance id."};
-    if (instance->epoch != kStaticLeaveEpoch) {
+    // A classic one makes room: its successor speaks the other protocol now.
+    if (instance->epoch != kStaticLeaveEpoch && !instance->classic) {
       return BeatRefusal{ErrorCode::kUnreleasedInstanceId,
                          "Static member " + instance->id + " has not left the group."};
     }
@@ -172,19 +184,25 @@ std::optional<BeatRefusal> GroupCoordinator::refusal_to_join(const Beat& beat) {
       consumers.expressions.size() >= kExpressionsMax) {
     return BeatRefusal{ErrorCode::kInvalidRegularExpression, "The group has too many expressions."};
   }
-  ConsumerMember next = known != nullptr ? *known : ConsumerMember{.id = beat.member_id};
-  update(request, beat.call, next);
-  std::vector<Record> record;
-  record.push_back(encode_consumer({request.group_id, next.id, member_metadata_of(next)}));
-  if (!fits(record))
+  if (!fits_member(beat, known))
     return BeatRefusal{ErrorCode::kInvalidRequest, "The subscription is too large."};
   return std::nullopt;
 }
 
-// Makes the group, also out of an empty one of the classic protocol.
+// Whether there can be a record of all that the member says.
+bool GroupCoordinator::fits_member(const Beat& beat, const ConsumerMember* known) const {
+  ConsumerMember next = known != nullptr ? *known : ConsumerMember{.id = beat.member_id};
+  update(beat.ask.request, beat.call, beat.classic, next);
+  std::vector<Record> record;
+  record.push_back(encode_consumer({beat.ask.request.group_id, next.id, member_metadata_of(next)}));
+  return fits(record);
+}
+
+// Makes the group, also out of one of the classic protocol.
 Group& GroupCoordinator::group_of_consumers(Beat& beat) {
   Group& group = make_group(beat.ask.request.group_id);
   if (group.consumer) return group;
+  if (beat.upgrade) return upgrade(group, beat), group;
   for (const std::string& member_id : group.pending_join) {
     deadlines_.cancel({DeadlineKind::kSession, group.id, member_id});
   }
@@ -206,13 +224,14 @@ void GroupCoordinator::take_member(Group& group, Beat& beat) {
   const auto& request = beat.ask.request;
   const ConsumerMember* instance =
       request.instance_id ? group.consumer->find_static(*request.instance_id) : nullptr;
-  if (instance != nullptr && instance->epoch == kStaticLeaveEpoch) {
+  const bool is_back = instance != nullptr && instance->epoch == kStaticLeaveEpoch;
+  if (is_back || (instance != nullptr && instance->id != beat.member_id)) {
     take_over(group, *instance, beat);
   }
   const ConsumerMember* known = group.consumer->find(beat.member_id);
   beat.before = known != nullptr ? *known : ConsumerMember{.id = beat.member_id};
   ConsumerMember next = beat.before;
-  update(request, beat.call, next);
+  update(request, beat.call, beat.classic, next);
   if (known != nullptr && next == beat.before) return;
   beat.raises_epoch = known == nullptr || reads_otherwise(next, beat.before);
   change(group, next.id, member_metadata_of(next), beat.records);
@@ -237,7 +256,8 @@ void GroupCoordinator::reconcile(Group& group, Beat& beat) {
   const ConsumerMember next = reconciled(*group.consumer, member, reported_by(beat.ask.request));
   if (next == member) return;
   const DeadlineKey revoke{DeadlineKind::kConsumerRevoke, group.id, member.id};
-  if (next.state == ConsumerMemberState::kUnrevoked) {
+  // Classic members give back by joining again, which has a deadline of its own.
+  if (next.state == ConsumerMemberState::kUnrevoked && !next.classic) {
     deadlines_.set(revoke, beat.turn.now + std::chrono::milliseconds(next.rebalance_timeout_ms));
   } else {
     deadlines_.cancel(revoke);

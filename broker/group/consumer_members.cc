@@ -88,8 +88,8 @@ void GroupCoordinator::consumer_leave(const Call& call,
                                     : group->consumer->find(request.member_id);
   if (found == nullptr) return say(ErrorCode::kUnknownMemberId);
   if (found->id != request.member_id) return say(ErrorCode::kFencedInstanceId);
-  std::vector<Record> records;
   if (request.member_epoch == kStaticLeaveEpoch) {
+    std::vector<Record> records;
     // It keeps its place, and its session goes on: it may be back within it.
     ConsumerMember gone = *found;
     gone.previous_epoch = gone.epoch;
@@ -98,10 +98,10 @@ void GroupCoordinator::consumer_leave(const Call& call,
     gone.revoking.clear();
     deadlines_.cancel({DeadlineKind::kConsumerRevoke, group->id, gone.id});
     change(*group, gone.id, current_of(gone), records);
+    append_in_parts(*group, std::move(records), turn);
   } else {
-    remove_consumer(*group, std::string(found->id), records);
+    remove_consumers(*group, {found->id}, turn);
   }
-  append_in_parts(*group, std::move(records), turn);
   answer_after(group->last_append, call.token,
                wire::ConsumerGroupHeartbeatResponse{.member_id = request.member_id,
                                                     .member_epoch = request.member_epoch,
@@ -114,22 +114,29 @@ void GroupCoordinator::drop_consumer(Group& group, const std::string& member_id,
                                      std::vector<Record>& records) {
   deadlines_.cancel({DeadlineKind::kConsumerSession, group.id, member_id});
   deadlines_.cancel({DeadlineKind::kConsumerRevoke, group.id, member_id});
+  deadlines_.cancel({DeadlineKind::kConsumerJoin, group.id, member_id});
+  deadlines_.cancel({DeadlineKind::kConsumerSync, group.id, member_id});
   change(group, member_id, ConsumerRecord::Current{}, records);
   change(group, member_id, ConsumerRecord::TargetMember{}, records);
   change(group, member_id, ConsumerRecord::MemberMetadata{}, records);
 }
 
-void GroupCoordinator::remove_consumer(Group& group, const std::string& member_id,
-                                       std::vector<Record>& records) {
-  const auto expression = group.consumer->find(member_id)->expression;
-  drop_consumer(group, member_id, records);
-  if (expression && !group.consumer->uses_expression(*expression)) {
-    change(group, *expression, ConsumerRecord::Expression{}, records);
+void GroupCoordinator::remove_consumers(Group& group, const std::vector<std::string>& member_ids,
+                                        Turn& turn) {
+  std::vector<Record> records;
+  for (const std::string& member_id : member_ids) {
+    const auto expression = group.consumer->find(member_id)->expression;
+    drop_consumer(group, member_id, records);
+    if (expression && !group.consumer->uses_expression(*expression)) {
+      change(group, *expression, ConsumerRecord::Expression{}, records);
+    }
   }
+  if (downgrade(group, records, false, turn)) return;
   const wire::ConsumerGroupMetadataValue next{.epoch = group.consumer->epoch + 1,
                                               .metadata_hash = group.consumer->metadata_hash};
   change(group, "", next, records);
   settle_consumers(group);
+  append_in_parts(group, std::move(records), turn);
 }
 
 void GroupCoordinator::on_consumer_deadline(Group& group, const std::string& member_id,
@@ -137,9 +144,7 @@ void GroupCoordinator::on_consumer_deadline(Group& group, const std::string& mem
   CHECK(group.consumer && group.consumer->find(member_id) != nullptr);
   if (MUTANT("consumer-keeps-the-dead")) return;
   ++stats_.members_expired;
-  std::vector<Record> records;
-  remove_consumer(group, member_id, records);
-  append_in_parts(group, std::move(records), turn);
+  remove_consumers(group, {member_id}, turn);
 }
 
 // After every change of members.
@@ -188,9 +193,11 @@ void GroupCoordinator::replay_consumer(const ConsumerRecord& record) {
 
 void GroupCoordinator::resume_consumers(Group& group, Turn& turn) {
   for (const auto& [member_id, member] : group.consumer->members) {
-    deadlines_.set({DeadlineKind::kConsumerSession, group.id, member_id},
-                   turn.now + config_.consumer_session_timeout);
-    if (member.state != ConsumerMemberState::kUnrevoked) continue;
+    const base::Duration session =
+        member.classic ? std::chrono::milliseconds(std::max(member.classic->session_timeout_ms, 0))
+                       : config_.consumer_session_timeout;
+    deadlines_.set({DeadlineKind::kConsumerSession, group.id, member_id}, turn.now + session);
+    if (member.state != ConsumerMemberState::kUnrevoked || member.classic) continue;
     deadlines_.set({DeadlineKind::kConsumerRevoke, group.id, member_id},
                    turn.now + std::chrono::milliseconds(std::max(member.rebalance_timeout_ms, 0)));
   }
@@ -202,8 +209,13 @@ ErrorCode GroupCoordinator::check_consumer_commit(const Call& call, const Commit
   if (is_anonymous && (group.members.empty() || request.producer)) return ErrorCode::kNone;
   const ConsumerMember* member = group.find(request.member_id);
   if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  if (request.generation == member->epoch) {
+    const bool is_epoch = request.producer || member->classic || call.version >= kMemberEpochSince;
+    return is_epoch ? ErrorCode::kNone : ErrorCode::kUnsupportedVersion;
+  }
+  // To a classic member its epoch is a generation like any other.
+  if (member->classic) return ErrorCode::kIllegalGeneration;
   if (!request.producer && call.version < kMemberEpochSince) return ErrorCode::kUnsupportedVersion;
-  if (request.generation == member->epoch) return ErrorCode::kNone;
   const ErrorCode stale =
       request.producer ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
   if (request.generation > member->epoch) return stale;
@@ -222,7 +234,8 @@ ErrorCode GroupCoordinator::check_consumer_fetch(const FetchOffsets& request, co
   if (!group.consumer || (!is_member && request.member_epoch < 0)) return ErrorCode::kNone;
   const ConsumerMember* member = group.consumer->find(request.member_id.value_or(""));
   if (member == nullptr) return ErrorCode::kUnknownMemberId;
-  return request.member_epoch == member->epoch ? ErrorCode::kNone : ErrorCode::kStaleMemberEpoch;
+  if (request.member_epoch == member->epoch) return ErrorCode::kNone;
+  return member->classic ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
 }
 
 // Everything that says there is a group, its offsets aside.
@@ -232,10 +245,14 @@ std::vector<Record> group_tombstones(const Group& group) {
     records.push_back(encode_group_tombstone(group.id));
     return records;
   }
-  CHECK(group.consumer->members.empty());
   auto add = [&](std::string name, ConsumerRecord::Value value) {
     records.push_back(encode_consumer({group.id, std::move(name), std::move(value)}));
   };
+  for (const auto& [member_id, member_] : group.consumer->members) {
+    add(member_id, ConsumerRecord::Current{});
+    add(member_id, ConsumerRecord::TargetMember{});
+    add(member_id, ConsumerRecord::MemberMetadata{});
+  }
   for (const auto& [expression, resolved_] : group.consumer->expressions) {
     add(expression, ConsumerRecord::Expression{});
   }

@@ -19,7 +19,9 @@ enum class DeadlineKind {
   kSync,             // members that have not sent SyncGroup in time
   kOffsetsCheck,     // the next look for expired offsets
   kConsumerSession,  // a member's of a consumer group
-  kConsumerRevoke    // a member of a consumer group has to have given partitions back
+  kConsumerRevoke,   // a member of a consumer group has to have given partitions back
+  kConsumerJoin,     // a classic member of a consumer group was told to join again
+  kConsumerSync      // one that has joined has to have synced
 };
 
 struct DeadlineKey {
@@ -48,6 +50,7 @@ class Deadlines {
     ordered_.erase({it->second, &it->first});
     by_key_.erase(it);
   }
+  bool is_set(const DeadlineKey& key) const { return by_key_.contains(key); }
   std::optional<base::Instant> next() const {
     if (ordered_.empty()) return std::nullopt;
     return ordered_.begin()->first;

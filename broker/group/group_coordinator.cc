@@ -50,6 +50,8 @@ void GroupCoordinator::step(base::Instant now, base::WallMs wall_ms, Output& out
         break;
       case DeadlineKind::kConsumerSession:
       case DeadlineKind::kConsumerRevoke:
+      case DeadlineKind::kConsumerJoin:
+      case DeadlineKind::kConsumerSync:
         CHECK(group != nullptr);
         on_consumer_deadline(*group, due->member_id, turn);
         break;
@@ -63,6 +65,12 @@ void GroupCoordinator::step(base::Instant now, base::WallMs wall_ms, Output& out
 Group* GroupCoordinator::find_group(std::string_view group_id) {
   auto it = groups_.find(group_id);
   return it == groups_.end() ? nullptr : &it->second;
+}
+
+Group* GroupCoordinator::find_consumers(std::string_view group_id) {
+  Group* group = find_group(group_id);
+  const bool is_it = group != nullptr && group->consumer && !group->consumer->members.empty();
+  return is_it ? group : nullptr;
 }
 
 Group& GroupCoordinator::make_group(const std::string& group_id) {

@@ -14,9 +14,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -84,6 +86,9 @@ class GroupCoordinator {
   void handle(const Call& call, const DescribeConsumerGroup& request, Output& out);
 
   // ---- the world
+  // The topics as they are now, never null. Before the first JoinGroup, SyncGroup, LeaveGroup or
+  // step() since they changed.
+  void see_topics(std::shared_ptr<const Topics> topics) { topics_ = std::move(topics); }
   // Everything up to `number` is committed (durable, by the topic's rule): releases replies.
   void on_committed(AppendNumber number, base::Instant now, Output& out);
   // Everything up to `number` has taken too long to commit: whoever waits for it is told
@@ -192,10 +197,13 @@ class GroupCoordinator {
   void drop_offsets(Group& group, const std::vector<TopicPartition>& gone, Turn& turn);
 
   // consumer_heartbeat.cc
-  std::optional<BeatRefusal> refusal_to_join(const Beat& beat);
+  std::optional<BeatRefusal> refusal_to_join(Beat& beat);
+  std::optional<BeatRefusal> plan_upgrade(const Group& group, Beat& beat) const;
   Group& group_of_consumers(Beat& beat);
+  void decide(Group& group, Beat& beat);
   void change(Group& group, std::string name, ConsumerRecord::Value value,
               std::vector<Record>& records);
+  bool fits_member(const Beat& beat, const ConsumerMember* known) const;
   void take_member(Group& group, Beat& beat);
   void take_over(Group& group, ConsumerMember member, Beat& beat);
   void reconcile(Group& group, Beat& beat);
@@ -209,7 +217,7 @@ class GroupCoordinator {
   void consumer_leave(const Call& call, const wire::ConsumerGroupHeartbeatRequest& request,
                       Turn& turn);
   void drop_consumer(Group& group, const std::string& member_id, std::vector<Record>& records);
-  void remove_consumer(Group& group, const std::string& member_id, std::vector<Record>& records);
+  void remove_consumers(Group& group, const std::vector<std::string>& member_ids, Turn& turn);
   void on_consumer_deadline(Group& group, const std::string& member_id, Turn& turn);
   static void settle_consumers(Group& group);
   static void make_consumers(Group& group);
@@ -220,7 +228,23 @@ class GroupCoordinator {
                                         const ConsumerGroup& group) const;
   static wire::ErrorCode check_consumer_fetch(const FetchOffsets& request, const Group& group);
 
+  // consumer_classic.cc
+  void join_consumers(Group& group, Joining& joining, Turn& turn);
+  void answer_joined(Group& group, Beat& beat, const Joining& joining, bool replaces_consumer);
+  void sync_consumers(Group& group, const Call& call, const wire::SyncGroupRequest& request,
+                      Turn& turn);
+  wire::ErrorCode beat_of_classic(Group& group, const wire::HeartbeatRequest& request, Turn& turn);
+  void ask_to_join(const Group& group, const ConsumerMember& member, Turn& turn);
+  base::Bytes assignment_for(const ConsumerMember& member) const;
+
+  // consumer_migrate.cc
+  void upgrade(Group& group, Beat& beat);
+  bool downgrade(Group& group, std::vector<Record>& records, bool is_settled, Turn& turn);
+  std::optional<Group> as_classic(const Group& group, base::WallMs wall_ms) const;
+
   Group* find_group(std::string_view group_id);
+  // The same, if it is a consumer group with members.
+  Group* find_consumers(std::string_view group_id);
   Group& make_group(const std::string& group_id);
   // Erases a group that holds nothing and was never in the log.
   void forget_if_unused(const std::string& group_id);
@@ -230,6 +254,7 @@ class GroupCoordinator {
   base::Random random_;
   std::map<std::string, Group, std::less<>> groups_;
   Deadlines deadlines_;
+  std::shared_ptr<const Topics> topics_;
   AppendNumber last_append_{};
   AppendNumber committed_{};
   std::deque<Parked> parked_;  // by `after`, rising
@@ -244,7 +269,7 @@ class GroupCoordinator {
 // Why a member may not speak for itself: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID or none.
 wire::ErrorCode check_member(const Group& group, std::string_view member_id,
                              const std::optional<std::string>& instance_id);
-// The records that end a group, its offsets aside. It has no members.
+// The records that end a group with its members, its offsets aside.
 std::vector<Record> group_tombstones(const Group& group);
 // What the coordinator's clients are told when an append failed.
 wire::ErrorCode coordinator_error(wire::ErrorCode append_error);

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "broker/group/consumer_beat.h"
 #include "broker/group/group_coordinator.h"
 #include "broker/group/limits.h"
 #include "broker/group/partition_of.h"
@@ -14,9 +15,6 @@ using wire::ErrorCode;
 
 namespace {
 
-// Since version 4 a member first gets its id, then joins with it (KIP-394): a client that gives up
-// waiting leaves no nameless member behind.
-constexpr std::int16_t kMemberIdRequiredSince = 4;
 // Since version 9 a returning static leader hears that it need not assign again.
 constexpr std::int16_t kSkipAssignmentSince = 9;
 constexpr std::size_t kHexUuidSize = 36;
@@ -57,18 +55,6 @@ ErrorCode check_protocols(const std::vector<Protocol>& protocols) {
 
 }  // namespace
 
-// The request as this shard sees it.
-struct GroupCoordinator::Joining {
-  const Call& call;
-  const wire::JoinGroupRequest& request;
-  std::vector<Protocol> protocols;
-  base::Duration session_timeout;
-  base::Duration rebalance_timeout;  // version 0 has but one timeout
-
-  const std::optional<std::string>& instance_id() const { return request.group_instance_id; }
-  bool has_member_id() const { return !request.member_id.empty(); }
-};
-
 void GroupCoordinator::handle(const Call& call, const wire::JoinGroupRequest& request,
                               Output& out) {
   Turn turn{call.now, call.wall_ms, out};
@@ -88,6 +74,9 @@ void GroupCoordinator::handle(const Call& call, const wire::JoinGroupRequest& re
                                            : ms(request.rebalance_timeout_ms)};
   if (const auto error = check_protocols(joining.protocols); error != ErrorCode::kNone) {
     return refuse(error);
+  }
+  if (Group* consumers = find_consumers(request.group_id)) {
+    return join_consumers(*consumers, joining, turn);
   }
   Group* group = group_to_join(joining, turn);
   if (group == nullptr) return;
@@ -109,14 +98,7 @@ void GroupCoordinator::handle(const Call& call, const wire::JoinGroupRequest& re
 Group* GroupCoordinator::group_to_join(const Joining& joining, Turn& turn) {
   const std::string& group_id = joining.request.group_id;
   Group* known = find_group(group_id);
-  if (known != nullptr && known->consumer) {
-    if (!known->consumer->members.empty()) {
-      refuse_join(joining.call.token, joining.request.member_id,
-                  ErrorCode::kInconsistentGroupProtocol, turn);
-      return nullptr;
-    }
-    make_classic(*known, turn);
-  }
+  if (known != nullptr && known->consumer) make_classic(*known, turn);
   if (known != nullptr) return known;
   if (!joining.has_member_id() && groups_.size() < kGroupsMax) return &make_group(group_id);
   refuse_join(
@@ -160,7 +142,9 @@ std::string GroupCoordinator::new_member_id(const Group& group, std::string_view
   const std::string stem(utf8_prefix(prefix, kIdBytesMax - kHexUuidSize - 1));
   for (;;) {
     std::string id = stem + "-" + hex_uuid(base::Uuid::random(random_));
-    if (!group.members.contains(id) && !group.pending_join.contains(id)) return id;
+    const bool is_taken = group.members.contains(id) || group.pending_join.contains(id) ||
+                          (group.consumer && group.consumer->find(id) != nullptr);
+    if (!is_taken) return id;
   }
 }
 

@@ -1,4 +1,5 @@
 // Heartbeat 0-4 and LeaveGroup 0-5.
+#include <algorithm>
 #include <utility>
 
 #include "broker/group/group_coordinator.h"
@@ -25,6 +26,21 @@ wire::LeaveGroupResponse left(const Call& call, wire::LeaveGroupResponse respons
   return {.error_code = response.members.front().error_code, .members = {}};
 }
 
+// Anybody may be sent away, of whichever protocol.
+ErrorCode find_leaving(const ConsumerGroup& group,
+                       const wire::LeaveGroupRequest::MemberIdentity& identity,
+                       std::vector<std::string>& leaving) {
+  const auto& instance_id = identity.group_instance_id;
+  const ConsumerMember* member =
+      instance_id ? group.find_static(*instance_id) : group.find(identity.member_id);
+  if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  // An administrator names a static member by its instance alone.
+  const bool is_named = !instance_id || !identity.member_id.empty();
+  if (is_named && member->id != identity.member_id) return ErrorCode::kFencedInstanceId;
+  if (std::ranges::find(leaving, member->id) == leaving.end()) leaving.push_back(member->id);
+  return ErrorCode::kNone;
+}
+
 }  // namespace
 
 ErrorCode check_member(const Group& group, std::string_view member_id,
@@ -44,6 +60,9 @@ void GroupCoordinator::handle(const Call& call, const wire::HeartbeatRequest& re
     answer(call.token, wire::HeartbeatResponse{.error_code = error}, turn);
   };
   if (request.group_id.empty()) return say(ErrorCode::kInvalidGroupId);
+  if (Group* consumers = find_consumers(request.group_id)) {
+    return say(beat_of_classic(*consumers, request, turn));
+  }
   Group* group = find_group(request.group_id);
   if (group == nullptr) return say(ErrorCode::kUnknownMemberId);
   const auto error = check_member(*group, request.member_id, request.group_instance_id);
@@ -62,13 +81,16 @@ void GroupCoordinator::handle(const Call& call, const wire::LeaveGroupRequest& r
                   turn);
   }
   Group* group = find_group(request.group_id);
+  const bool has_consumers = find_consumers(request.group_id) != nullptr;
+  std::vector<std::string> consumers_left;
   wire::LeaveGroupResponse response;
   bool has_left = false;
   for (auto& identity : leaving(call, request)) {
     const ErrorCode error =
         group == nullptr ? ErrorCode::kUnknownMemberId
+        : has_consumers  ? find_leaving(*group->consumer, identity, consumers_left)
                          : leave(*group, identity.member_id, identity.group_instance_id, turn);
-    has_left = has_left || error == ErrorCode::kNone;
+    has_left = has_left || (error == ErrorCode::kNone && !has_consumers);
     response.members.push_back({.member_id = std::move(identity.member_id),
                                 .group_instance_id = std::move(identity.group_instance_id),
                                 .error_code = error});
@@ -80,6 +102,7 @@ void GroupCoordinator::handle(const Call& call, const wire::LeaveGroupRequest& r
       prepare_rebalance(*group, turn);
     }
   }
+  if (!consumers_left.empty()) remove_consumers(*group, consumers_left, turn);
   const AppendNumber after = group == nullptr ? AppendNumber{} : group->last_append;
   answer_after(after, call.token, left(call, std::move(response)), turn);
   forget_if_unused(request.group_id);

@@ -49,6 +49,9 @@ ErrorCode check_sync(const Call& call, const wire::SyncGroupRequest& request, co
 void GroupCoordinator::handle(const Call& call, const wire::SyncGroupRequest& request,
                               Output& out) {
   Turn turn{call.now, call.wall_ms, out};
+  if (Group* consumers = find_consumers(request.group_id)) {
+    return sync_consumers(*consumers, call, request, turn);
+  }
   Group* group = find_group(request.group_id);
   if (const auto error = check_sync(call, request, group); error != ErrorCode::kNone) {
     return refuse_sync(call.token, error, turn);

@@ -86,7 +86,14 @@ struct TestMember {
 
 class ConsumerBench : public Bench {
  public:
-  explicit ConsumerBench(Config config = {}) : Bench(std::move(config)) { topics->set("t", 4); }
+  explicit ConsumerBench(Config config = {}) : Bench(std::move(config)) {
+    topics->set("t", 4);
+    shard->see_topics(topics);
+  }
+  void restart() {
+    Bench::restart();
+    shard->see_topics(topics);
+  }
 
   Beaten beat(const Heartbeat& request, std::int16_t version = 1) {
     return ask<Beaten>(ConsumerHeartbeat{.request = request, .topics = topics}, version);

@@ -22,6 +22,15 @@ std::vector<group::Assignor> assignors(const std::vector<std::string>& names) {
   return out;
 }
 
+// Configs allow these names only.
+group::Migration migration(std::string_view policy) {
+  if (policy == "disabled") return group::Migration::kDisabled;
+  if (policy == "upgrade") return group::Migration::kUpgrade;
+  if (policy == "downgrade") return group::Migration::kDowngrade;
+  CHECK(policy == "bidirectional");
+  return group::Migration::kBidirectional;
+}
+
 }  // namespace
 
 group::Config CoordinatorShard::core_config() const {
@@ -41,6 +50,7 @@ group::Config CoordinatorShard::core_config() const {
       .consumer_heartbeat_interval = milliseconds(broker.group_consumer_heartbeat_interval_ms),
       .consumer_group_size_max = broker.group_consumer_max_size,
       .consumer_assignors = assignors(broker.group_consumer_assignors),
+      .migration = migration(broker.group_consumer_migration_policy),
       .batch_bytes_max =
           static_cast<std::size_t>(std::min(topic->max_message_bytes, topic->segment_bytes))};
 }

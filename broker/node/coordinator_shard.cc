@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/node/group_topics.h"
 #include "common/base/check.h"
 #include "common/io/clock.h"
 
@@ -33,6 +34,14 @@ bool always_writes(const GroupRequest& request) {
          std::holds_alternative<group::DeleteGroup>(request) ||
          std::holds_alternative<group::DeleteOffsets>(request) ||
          std::holds_alternative<group::EndTransaction>(request);
+}
+
+// Requests of classic members, who may be in a group that decides by topics.
+bool needs_topics(const GroupRequest& request) {
+  return std::holds_alternative<wire::JoinGroupRequest>(request) ||
+         std::holds_alternative<wire::SyncGroupRequest>(request) ||
+         std::holds_alternative<wire::LeaveGroupRequest>(request) ||
+         std::holds_alternative<group::ConsumerHeartbeat>(request);
 }
 
 bool is_end_of_leadership(ErrorCode error) {
@@ -232,6 +241,7 @@ void CoordinatorShard::handle(GroupCaller caller, GroupRequest request, GroupDon
                          .client_host = std::move(caller.client_host),
                          .now = executor_.now(),
                          .wall_ms = node_.clock.wall_ms()};
+  if (needs_topics(request)) core_->see_topics(group_topics(node_.image()));
   group::Output out;
   std::visit([&](const auto& each) { core_->handle(call, each, out); }, request);
   take(std::move(out));
@@ -370,6 +380,7 @@ void CoordinatorShard::on_timer() {
   for (; !uncommitted_.empty() && uncommitted_.front().deadline <= now; uncommitted_.pop_front()) {
     core_->give_up_waiting(uncommitted_.front().number, out);
   }
+  core_->see_topics(group_topics(node_.image()));
   core_->step(now, node_.clock.wall_ms(), out);
   take(std::move(out));
 }

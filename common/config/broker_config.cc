@@ -47,6 +47,13 @@ Error bad(std::string_view key, std::string why) {
           "Invalid configuration " + std::string(key) + ": " + std::move(why)};
 }
 
+std::string in_lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
 // What brokers use among themselves must be an address that the others are told.
 std::expected<void, Error> read_inter_broker_listener(const Values& values, BrokerConfig& config) {
   const auto named = [&](std::string_view name) {
@@ -161,6 +168,8 @@ void read_groups(const Values& values, BrokerConfig& config) {
   config.group_consumer_heartbeat_interval_ms =
       values.int_of("group.consumer.heartbeat.interval.ms");
   config.group_consumer_max_size = values.int_of("group.consumer.max.size");
+  config.group_consumer_migration_policy =
+      in_lower_case(values.required("group.consumer.migration.policy"));
   config.group_consumer_assignors = split_list(values.required("group.consumer.assignors"));
   config.offset_metadata_max_bytes = values.int_of("offset.metadata.max.bytes");
   config.offsets_topic_num_partitions = values.int_of("offsets.topic.num.partitions");

@@ -134,6 +134,8 @@ struct BrokerConfig {
   std::int32_t group_consumer_heartbeat_interval_ms = 0;
   std::int32_t group_consumer_max_size = 0;
   std::vector<std::string> group_consumer_assignors;  // "uniform", "range"; never empty
+  // "disabled", "upgrade", "downgrade" or "bidirectional"
+  std::string group_consumer_migration_policy;
   std::int32_t offset_metadata_max_bytes = 0;
   std::int32_t offsets_topic_num_partitions = 0;
   std::int16_t offsets_topic_replication_factor = 0;

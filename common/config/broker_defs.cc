@@ -11,6 +11,9 @@ constexpr std::string_view kDurabilities[] = {"fsync", "interval", "replicated"}
 
 constexpr std::string_view kAssignors[] = {"uniform", "range"};
 
+constexpr std::string_view kMigrationPolicies[] = {"disabled", "upgrade", "downgrade",
+                                                   "bidirectional"};
+
 constexpr Def kDefs[] = {
     {.name = "advertised.listeners",
      .type = Type::kList,
@@ -96,6 +99,13 @@ constexpr Def kDefs[] = {
      .default_value = "2147483647",
      .allowed = {.min = 1},
      .documentation = "Most members of a consumer group."},
+    {.name = "group.consumer.migration.policy",
+     .type = Type::kString,
+     .default_value = "bidirectional",
+     .allowed = {.one_of = kMigrationPolicies, .ignore_case = true},
+     .documentation =
+         "Whether groups with members become consumer groups and classic groups again, "
+         "as members of the other protocol come and go."},
     {.name = "group.consumer.session.timeout.ms",
      .type = Type::kInt,
      .default_value = "45000",

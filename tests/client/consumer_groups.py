@@ -1,4 +1,5 @@
-"""Groups of the consumer protocol (KIP-848): members of several clients that join, leave and die, and Kafka's tools."""
+"""Groups of the consumer protocol (KIP-848): members of several clients that join, leave, die and change their
+protocol, and Kafka's tools."""
 
 import os
 import re
@@ -50,7 +51,7 @@ def await_owned(members, wanted):
     def owned():
         return sorted(member.owned() for member in members)
 
-    await_that(lambda: owned() == sorted(wanted), lambda: f"partitions owned {owned()}, wanted {wanted}")
+    await_that(lambda: owned() == sorted(wanted), lambda: f"partitions owned {owned()}, wanted {wanted}", 120)
 
 
 def lag(tools, group):
@@ -73,14 +74,14 @@ def described(tools, group, topic):
 
 
 def run_consumer_groups(suite, node, install, folder):
-    def java(topic, group, name):
+    def java(topic, group, name, protocol="consumer"):
         return Member(["java", "-XX:TieredStopAtLevel=1", "-Xmx256M",
                        f"-Dlog4j2.configurationFile={deps.HERE}/kafka/log4j2.yaml", "-cp", deps.java(install),
-                       "GroupMember", node.bootstrap, topic, group], os.path.join(folder, name))
+                       "GroupMember", node.bootstrap, topic, group, protocol], os.path.join(folder, name))
 
-    def confluent(topic, group, name):
-        return Member([deps.python(), os.path.join(deps.HERE, "py", "confluent_member.py"), node.bootstrap, topic, group],
-                      os.path.join(folder, name))
+    def confluent(topic, group, name, protocol="consumer"):
+        return Member([deps.python(), os.path.join(deps.HERE, "py", "confluent_member.py"), node.bootstrap, topic, group,
+                       protocol], os.path.join(folder, name))
 
     def with_members(test):
         def run():
@@ -127,5 +128,43 @@ def run_consumer_groups(suite, node, install, folder):
         tools.run("kafka-topics", "--create", "--topic", "groups.second", "--partitions", 3)
         await_owned([member], [5])
 
+    def rolling_switch(tools):
+        """Every client in turn, from the classic protocol to the consumer protocol and back, under records."""
+        topic, group = "groups.switch", "groups.switch.group"
+        tools.run("kafka-topics", "--create", "--topic", topic, "--partitions", PARTITIONS)
+        fill(tools, topic, 0)
+        everybody = []
+
+        def start(client, protocol):
+            everybody.append(client(topic, group, f"switch{len(everybody)}", protocol))
+            return everybody[-1]
+
+        def kind():
+            return next((word for word in ("classic", "consumer")
+                         if group in tools.out("kafka-consumer-groups", "--list", "--type", word)), "none")
+
+        def await_all_read():
+            await_that(lambda: lag(tools, group) == ["0"] * PARTITIONS, lambda: f"the lag is {lag(tools, group)}", 120)
+
+        members = [start(java, "classic"), start(confluent, "classic")]
+        await_owned(members, [3, 3])
+        equal(kind(), "classic", "the group's kind with classic members only")
+        for round_number, protocol in enumerate(("consumer", "classic"), 1):
+            for index, client in enumerate((java, confluent)):
+                members.append(start(client, protocol))
+                await_owned(members, [2, 2, 2])
+                equal(kind(), "consumer", "the group's kind with members of both protocols")
+                fill(tools, topic, RECORDS * (2 * round_number + index))
+                if round_number == 1:  # in the middle of the switch the coordinator starts anew
+                    node.restart()
+                await_all_read()
+                members.pop(0).end(signal.SIGTERM)
+                await_owned(members, [3, 3])
+            equal(kind(), protocol, "the group's kind after the last member of the other protocol has left")
+        await_all_read()
+        read = sum(int(count) for member in everybody for count in member.lines("read"))
+        check(read >= 5 * RECORDS, f"{read} records were read")
+
+    suite.run("consumer groups: a rolling switch of protocols, there and back", with_members(rolling_switch))
     suite.run("consumer groups: members join, leave, die and survive a restart", with_members(join_leave_die))
     suite.run("consumer groups: subscriptions by expression", with_members(expression))

@@ -29,6 +29,7 @@ const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"metadata-each-operation", sim::run_metadata_each_operation},
     {"groups", sim::run_groups},
     {"consumer-groups", sim::run_consumer_groups},
+    {"group-migration", sim::run_group_migration},
     {"node", sim::run_node},
     {"transactions", sim::run_transactions},
     {"cluster", sim::run_cluster},

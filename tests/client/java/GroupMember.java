@@ -9,14 +9,14 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * A member of a group of the consumer protocol until it is ended: prints what it owns ("assigned N") and reads
- * ("read N"), commits what it has read. usage: GroupMember BOOTSTRAP TOPIC GROUP; a TOPIC that begins with '^' is
- * an expression.
+ * A member of a group until it is ended: prints what it owns ("assigned N") and reads ("read N"), commits what it
+ * has read. usage: GroupMember BOOTSTRAP TOPIC GROUP [PROTOCOL]; a TOPIC that begins with '^' is an expression,
+ * PROTOCOL is consumer (the default) or classic.
  */
 public class GroupMember {
     public static void main(String[] args) throws Exception {
         KafkaConsumer<String, String> consumer = new KafkaConsumer<>(Map.of(
-            "bootstrap.servers", args[0], "group.id", args[2], "group.protocol", "consumer",
+            "bootstrap.servers", args[0], "group.id", args[2], "group.protocol", args.length > 3 ? args[3] : "consumer",
             "auto.offset.reset", "earliest", "enable.auto.commit", "false"),
             new StringDeserializer(), new StringDeserializer());
         Thread main = Thread.currentThread();

@@ -1,5 +1,5 @@
-"""confluent-kafka as a member of a group of the consumer protocol until it is ended: prints what it owns and
-reads, commits what it has read. usage: confluent_member.py BOOTSTRAP TOPIC GROUP"""
+"""confluent-kafka as a member of a group until it is ended: prints what it owns and reads, commits what it has read.
+usage: confluent_member.py BOOTSTRAP TOPIC GROUP [PROTOCOL], which is consumer (the default) or classic"""
 
 import signal
 import sys
@@ -7,6 +7,7 @@ import sys
 from confluent_kafka import Consumer, KafkaException
 
 BOOTSTRAP, TOPIC, GROUP = sys.argv[1:4]
+PROTOCOL = sys.argv[4] if len(sys.argv) > 4 else "consumer"
 ended = False
 
 
@@ -17,7 +18,7 @@ def end(*_):
 
 def main():
     signal.signal(signal.SIGTERM, end)
-    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": GROUP, "group.protocol": "consumer",
+    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": GROUP, "group.protocol": PROTOCOL,
                          "auto.offset.reset": "earliest", "enable.auto.commit": False})
     consumer.subscribe([TOPIC])
     owned = -1

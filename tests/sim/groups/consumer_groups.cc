@@ -1,4 +1,5 @@
-// The workload consumer-groups: the protocol of KIP-848 as groups.cc is for the classic one.
+// The workload consumer-groups: the protocol of KIP-848 as groups.cc is for the classic one. And
+// group-migration: members that change between the two, with each life.
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -21,26 +22,29 @@ constexpr seconds kHealTime{120};
 
 class ConsumerGroupsRun {
  public:
-  explicit ConsumerGroupsRun(World& world)
+  ConsumerGroupsRun(World& world, bool switches)
       : world_(world),
+        switches_(switches),
         random_(world.random("groups")),
         server_(world, config()),
         ownership_(world),
-        holders_(world,
-                 [this](const std::string& group, const std::string& member) {
-                   return find(group, member) != nullptr;
-                 }),
+        holders_(world, [this](const std::string& group,
+                               const std::string& member) { return is_member(group, member); }),
         topics_(std::make_shared<SimTopics>(1 + static_cast<std::int32_t>(random_.below(6)),
                                             static_cast<std::int32_t>(random_.below(4)))) {
+    server_.set_topics(topics_);
     const std::size_t groups = 1 + random_.below(2);
     std::size_t index = 0;
     for (std::size_t g = 0; g < groups; ++g) {
       const std::size_t members = 1 + random_.below(5);
+      const bool cooperative = switches_ && random_.chance(1, 2);
       for (std::size_t m = 0; m < members; ++m, ++index) {
         EpochConsumer::Options options{.index = index,
                                        .group = "group" + std::to_string(g),
                                        .instance = std::nullopt,
-                                       .by_expression = random_.chance(1, 4)};
+                                       .by_expression = random_.chance(1, 4),
+                                       .switches = switches_,
+                                       .cooperative = cooperative};
         if (random_.chance(1, 3)) options.instance = "instance" + std::to_string(m);
         consumers_.push_back(std::make_unique<EpochConsumer>(world_, server_, ownership_, holders_,
                                                              topics_, std::move(options)));
@@ -85,10 +89,23 @@ class ConsumerGroupsRun {
     return at->second.consumer->find(member);
   }
 
+  // Of the classic protocol's static members the group cannot say: one that does not join keeps its
+  // place, and what it had is given to others.
+  bool is_member(const std::string& group, const std::string& member) {
+    if (find(group, member) != nullptr) return true;
+    if (!server_.is_up()) return false;
+    const auto at = server_.core().groups().find(group);
+    if (at == server_.core().groups().end() || at->second.consumer) return false;
+    const auto known = at->second.members.find(member);
+    return known != at->second.members.end() && !known->second.instance_id;
+  }
+
   void plan_fault() {
     world_.after(milliseconds(random_.between(1'000, 15'000)), [this] {
       if (!faulty_) return;
-      if (random_.chance(1, 6) && topics_->partitions() < 16) topics_->grow(random_.below(2));
+      // Classic leaders would have to watch the topics.
+      if (!switches_ && random_.chance(1, 6) && topics_->partitions() < 16)
+        topics_->grow(random_.below(2));
       if (server_.is_up()) {
         switch (random_.below(3)) {
           case 0:
@@ -122,7 +139,9 @@ class ConsumerGroupsRun {
         continue;
       }
       if (found->second.offsets != live.offsets) incorrect(group_id, "has other offsets");
-      if (found->second.consumer != live.consumer) incorrect(group_id, "has other members");
+      if (live.consumer && found->second.consumer != live.consumer) {
+        incorrect(group_id, "has other members");
+      }
     }
   }
 
@@ -139,6 +158,12 @@ class ConsumerGroupsRun {
   bool everybody_settled() {
     if (!server_.is_up()) return false;
     for (const auto& [group_id, group] : server_.core().groups()) {
+      if (!group.consumer) {
+        if (!classic_settled(group)) return false;
+        continue;
+      }
+      // Those who are left would have to be a classic group again.
+      if (group.consumer->is_all_classic()) return false;
       if (group.consumer->state_name() != "Stable") return false;
       std::size_t members = 0;
       std::size_t owned = 0;
@@ -155,12 +180,30 @@ class ConsumerGroupsRun {
     return true;
   }
 
+  bool classic_settled(const broker::group::Group& group) {
+    if (!group.is(broker::group::GroupState::kStable)) return false;
+    std::size_t members = 0;
+    std::size_t owned = 0;
+    std::set<std::int32_t> held;
+    for (const auto& consumer : consumers_) {
+      if (consumer->group() != group.id || consumer->is_retired()) continue;
+      ++members;
+      if (!group.members.contains(consumer->member_id())) return false;
+      if (group.generation != consumer->epoch()) return false;
+      owned += consumer->positions().size();
+      for (const auto& [number, position_] : consumer->positions()) held.insert(number);
+    }
+    return group.members.size() == members && owned > 0 && held.size() == owned;
+  }
+
   std::string states() {
     if (!server_.is_up()) return "the server is down";
     std::string out;
     for (const auto& [group_id, group] : server_.core().groups()) {
-      out += group_id + " " + std::string(group.consumer->state_name()) + " with " +
-             std::to_string(group.consumer->members.size()) + " members; ";
+      const auto state = group.consumer ? group.consumer->state_name() : name(group.state);
+      const auto members = group.consumer ? group.consumer->members.size() : group.members.size();
+      out += group_id + (group.consumer ? " " : " (classic) ") + std::string(state) + " with " +
+             std::to_string(members) + " members; ";
     }
     for (const auto& consumer : consumers_) {
       out += consumer->member_id() + (consumer->is_retired() ? " retired " : " in ") +
@@ -170,6 +213,7 @@ class ConsumerGroupsRun {
   }
 
   World& world_;
+  const bool switches_;
   base::Random random_;
   ShardServer server_;
   Ownership ownership_;
@@ -181,6 +225,7 @@ class ConsumerGroupsRun {
 
 }  // namespace
 
-void run_consumer_groups(World& world) { ConsumerGroupsRun(world).run(); }
+void run_consumer_groups(World& world) { ConsumerGroupsRun(world, false).run(); }
+void run_group_migration(World& world) { ConsumerGroupsRun(world, true).run(); }
 
 }  // namespace sim

@@ -74,7 +74,8 @@ void EpochConsumer::start() {
 
 // ---- one request at a time
 
-void EpochConsumer::send(std::int16_t version, GroupRequest request, Next next) {
+void EpochConsumer::send(std::int16_t version, GroupRequest request, Next next,
+                         base::Duration patience) {
   const std::uint64_t number = ++request_;
   const std::uint64_t connection = connection_;
   auto shared_next = std::make_shared<Next>(std::move(next));
@@ -96,11 +97,11 @@ void EpochConsumer::send(std::int16_t version, GroupRequest request, Next next) 
                   });
                 });
   });
-  world_.after(seconds(5), [this, connection, number] {
+  world_.after(patience, [this, connection, number] {
     if (connection != connection_ || number != request_) return;
     hang_up();
     says_all_ = true;
-    later(milliseconds(100), &EpochConsumer::beat);
+    later(milliseconds(100), classic_ ? &EpochConsumer::join : &EpochConsumer::beat);
   });
 }
 
@@ -118,12 +119,17 @@ void EpochConsumer::later(base::Duration pause, void (EpochConsumer::*what)()) {
 // ---- the membership
 
 void EpochConsumer::begin() {
-  member_id_ = "c" + std::to_string(options_.index) + "-" + std::to_string(++lives_);
   former_.reset();
+  drop_all();
+  ++lives_;
+  classic_ = options_.switches && random_.chance(1, 2);
+  member_id_ = "c" + std::to_string(options_.index) + "-" + std::to_string(lives_);
+  if (classic_) member_id_.clear();
   join();
 }
 
 void EpochConsumer::join() {
+  if (classic_) return join_classic();
   drop_all();
   epoch_ = 0;
   says_all_ = true;
@@ -131,6 +137,7 @@ void EpochConsumer::join() {
 }
 
 void EpochConsumer::beat() {
+  if (classic_) return beat_classic();
   ConsumerHeartbeat ask{.request = {}, .topics = topics_};
   auto& request = ask.request;
   request.group_id = options_.group;
@@ -178,7 +185,7 @@ void EpochConsumer::take(const std::set<std::int32_t>& owned) {
       ++it;
       continue;
     }
-    former_ = Former{it->first, it->second, epoch_};
+    if (it->second >= 0) former_ = Former{it->first, it->second, epoch_};
     holders_.give_back(options_.group, member_id_, it->first);
     it = positions_.erase(it);
   }
@@ -208,10 +215,11 @@ broker::group::TopicPartition EpochConsumer::at(std::int32_t number) const {
 // ---- offsets
 
 void EpochConsumer::fetch(std::vector<std::int32_t> fresh) {
-  FetchOffsets request{.group_id = options_.group,
-                       .partitions = {},
-                       .member_id = member_id_,
-                       .member_epoch = epoch_};
+  FetchOffsets request{.group_id = options_.group, .partitions = {}};
+  if (!classic_) {
+    request.member_id = member_id_;
+    request.member_epoch = epoch_;
+  }
   std::vector<std::int64_t> floors;
   for (const std::int32_t number : fresh) {
     request.partitions.push_back({.at = at(number)});
@@ -231,7 +239,9 @@ void EpochConsumer::fetch(std::vector<std::int32_t> fresh) {
 }
 
 CommitOffsets EpochConsumer::commit_request(std::int32_t epoch) const {
-  return {.group_id = options_.group, .generation = epoch, .member_id = member_id_};
+  CommitOffsets request{.group_id = options_.group, .generation = epoch, .member_id = member_id_};
+  if (classic_) request.instance_id = options_.instance;
+  return request;
 }
 
 void EpochConsumer::tick() {
@@ -253,7 +263,7 @@ void EpochConsumer::commit() {
     request.partitions.push_back(
         {.at = at(number), .topic_id = topics_->find(at(number).topic)->id, .offset = position});
   }
-  send(9, request, [this, positions = positions_](GroupAnswer answer) {
+  send(classic_ ? 8 : 9, request, [this, positions = positions_](GroupAnswer answer) {
     const ErrorCode error =
         answer ? std::get<OffsetsCommitted>(*answer).partitions.at(0).error : answer.error();
     if (error != ErrorCode::kNone) return on_error(error);
@@ -266,7 +276,7 @@ void EpochConsumer::commit() {
 
 // A thread that was busy with what is not its own any more.
 void EpochConsumer::commit_late() {
-  if (!former_) return beat();
+  if (!former_ || classic_) return beat();
   CommitOffsets request = commit_request(former_->epoch);
   const auto where = at(former_->partition);
   request.partitions.push_back(
@@ -277,7 +287,12 @@ void EpochConsumer::commit_late() {
 
 void EpochConsumer::on_error(ErrorCode error) {
   world_.trace("error " + std::string(name(error)), options_.index);
+  if (classic_) return on_classic_error(error);
   switch (error) {
+    case ErrorCode::kGroupIdNotFound:  // it went back to the classic protocol without us
+      if (options_.switches) return later(milliseconds(100), &EpochConsumer::begin);
+      says_all_ = true;
+      return later(milliseconds(random_.between(20, 200)), &EpochConsumer::beat);
     case ErrorCode::kUnknownMemberId:
     case ErrorCode::kFencedMemberEpoch:
     case ErrorCode::kUnreleasedInstanceId:
@@ -311,6 +326,7 @@ void EpochConsumer::misbehave() {
 }
 
 void EpochConsumer::leave() {
+  if (classic_) return leave_classic();
   ConsumerHeartbeat ask{.request = {}, .topics = topics_};
   ask.request.group_id = options_.group;
   ask.request.member_id = member_id_;

@@ -1,6 +1,7 @@
 // A consumer of the new protocol as clients write it: heartbeats that say what it owns, gives back
 // what it is told to, commits in its epoch, one request at a time. When it misbehaves it leaves,
-// dies, changes what it reads, or commits late for what it has given back.
+// dies, changes what it reads, or commits late for what it has given back. One that switches may
+// speak the classic protocol in its next life, and back (epoch_consumer_classic.cc).
 #pragma once
 
 #include <cstdint>
@@ -63,6 +64,8 @@ class EpochConsumer {
     std::string group;
     std::optional<std::string> instance;
     bool by_expression = false;
+    bool switches = false;     // between the protocols, with each life
+    bool cooperative = false;  // as a classic member
   };
   EpochConsumer(World& world, ShardServer& server, Ownership& ownership, Holders& holders,
                 std::shared_ptr<SimTopics> topics, Options options);
@@ -73,6 +76,7 @@ class EpochConsumer {
   bool is_retired() const { return retired_; }
   const std::string& group() const { return options_.group; }
   const std::string& member_id() const { return member_id_; }
+  bool is_static() const { return options_.instance.has_value(); }
   std::int32_t epoch() const { return epoch_; }
   // By number: topic * 1,000 + partition.
   const std::map<std::int32_t, std::int64_t>& positions() const { return positions_; }
@@ -85,7 +89,8 @@ class EpochConsumer {
     std::int32_t epoch;
   };
 
-  void send(std::int16_t version, GroupRequest request, Next next);
+  void send(std::int16_t version, GroupRequest request, Next next,
+            base::Duration patience = std::chrono::seconds(5));
   void hang_up();
   void later(base::Duration pause, void (EpochConsumer::*what)());
   void begin();  // a new process
@@ -102,6 +107,16 @@ class EpochConsumer {
   void die();
   void on_error(wire::ErrorCode error);
   void misbehave();
+  // epoch_consumer_classic.cc
+  void join_classic();
+  void on_joined(const wire::JoinGroupResponse& response);
+  void on_synced(const wire::SyncGroupResponse& response);
+  void beat_classic();
+  void leave_classic();
+  void on_classic_error(wire::ErrorCode error);
+  base::Bytes subscription() const;
+  std::vector<wire::SyncGroupRequest::SyncGroupRequestAssignment> share_out(
+      const wire::JoinGroupResponse& joined) const;
   broker::group::CommitOffsets commit_request(std::int32_t epoch) const;
   broker::group::TopicPartition at(std::int32_t number) const;
 
@@ -123,6 +138,7 @@ class EpochConsumer {
   std::vector<std::string> names_ = {"first", "second"};
   std::int32_t epoch_ = 0;
   bool says_all_ = true;
+  bool classic_ = false;  // in this life; the epoch is its generation then
   std::map<std::int32_t, std::int64_t> positions_;  // of what it owns
   std::optional<Former> former_;
 };

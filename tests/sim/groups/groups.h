@@ -11,5 +11,7 @@ namespace sim {
 void run_groups(World& world);
 // The same for groups of the consumer protocol (KIP-848): no partition has two owners at once.
 void run_consumer_groups(World& world);
+// The same with members that change between the protocols, and their groups with them.
+void run_group_migration(World& world);
 
 }  // namespace sim

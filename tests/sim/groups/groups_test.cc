@@ -31,5 +31,18 @@ TEST(ConsumerGroupsWorkload, FixedSeedsAreGoodAndRepeat) {
   }
 }
 
+// Goal, method: the same for groups whose members change between the protocols.
+TEST(GroupMigrationWorkload, FixedSeedsAreGoodAndRepeat) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    World first(seed);
+    run_group_migration(first);
+    EXPECT_FALSE(first.failed()) << "seed " << seed << ": " << first.why();
+    if (seed > 10) continue;
+    World second(seed);
+    run_group_migration(second);
+    EXPECT_EQ(first.digest(), second.digest()) << "seed " << seed;
+  }
+}
+
 }  // namespace
 }  // namespace sim

@@ -52,6 +52,7 @@ void ShardServer::ask(std::int16_t version, const std::string& client_id,
                                  .client_host = "/sim",
                                  .now = world_.now(),
                                  .wall_ms = wall_ms()};
+  if (topics_ != nullptr) core_->see_topics(topics_);
   Output out;
   std::visit([&](const auto& each) { core_->handle(call, each, out); }, request);
   take(std::move(out));
@@ -79,6 +80,7 @@ void ShardServer::arm() {
   world_.at(*at, [this, life = life_] {
     if (life != life_ || !core_) return;
     armed_ = base::Instant::max();
+    if (topics_ != nullptr) core_->see_topics(topics_);
     Output out;
     core_->step(world_.now(), wall_ms(), out);
     take(std::move(out));

@@ -32,6 +32,10 @@ class ShardServer {
   // Delivers now; `done` when the answer leaves. Dropped when the server crashes meanwhile.
   void ask(std::int16_t version, const std::string& client_id, const GroupRequest& request,
            GroupDone done);
+  // Of groups that may change their protocol.
+  void set_topics(std::shared_ptr<const broker::group::Topics> topics) {
+    topics_ = std::move(topics);
+  }
   bool is_up() const { return core_.has_value(); }
   // Ends the process: what was not synced may be lost, from any record on.
   void crash(base::Duration down);
@@ -58,6 +62,7 @@ class ShardServer {
   base::Random random_;
   base::Duration sync_max_ = std::chrono::milliseconds(20);
   bool break_next_sync_ = false;
+  std::shared_ptr<const broker::group::Topics> topics_;
   std::uint64_t life_ = 0;  // of the core: late events of another one are dropped
 
   std::optional<broker::group::GroupCoordinator> core_;
