@@ -111,6 +111,7 @@ void Broker::begin() {
       home(), *controller_, *registrar_, table_, seams_.diag, seams_.random.split("isr"),
       IsrChanges::Options{.self = node_.broker_id,
                           .lag_max = std::chrono::milliseconds(config_.replica_lag_time_max_ms)});
+  node_.throttles.set(config::ThrottleRates::resolve({.given = &config_.given}));
   replicator_ = std::make_unique<Replicator>(
       node_, seams_.random.split("replicator"),
       Replicator::Options{
@@ -123,7 +124,8 @@ void Broker::begin() {
                     .response_bytes_max = config_.replica_fetch_response_max_bytes,
                     .bytes_min = config_.replica_fetch_min_bytes,
                     .wait_max = std::chrono::milliseconds(config_.replica_fetch_wait_max_ms),
-                    .frame_bytes_max = config_.socket_request_max_bytes}});
+                    .frame_bytes_max = config_.socket_request_max_bytes,
+                    .throttle = &node_.throttles.follower}});
   node_.controller = controller_.get();
   node_.metadata = metadata_.get();
   node_.producer_ids = producer_ids_.get();

@@ -16,6 +16,8 @@ using wire::ErrorCode;
 constexpr std::uint64_t kProbedBytes = 64 << 10;
 // Under memory pressure pages may go again before they are read: then the reactor waits for them.
 constexpr std::uint32_t kWarmUpsMax = 4;
+// At least, so that what may be sent is worth an answer.
+constexpr base::Duration kThrottlePause = std::chrono::milliseconds(10);
 
 bool is_cached(const io::FileSlice& slice) {
   std::array<std::byte, 1> probe;
@@ -91,6 +93,7 @@ void FetchOperation::start() {
   resolve(*node_.partitions->snapshot());
   timer_.on_fire([this] {
     auto self = shared_from_this();
+    if (reactor_.executor.now() < deadline_) return run();
     read();
     finish();
   });
@@ -116,6 +119,9 @@ void FetchOperation::resolve(const PartitionTable::Snapshot& table) {
 
 void FetchOperation::read() {
   bytes_ = 0;
+  throttled_bytes_ = 0;
+  const std::int64_t may_send =
+      follower_ ? node_.throttles.leader.left(reactor_.executor.now()) : INT64_MAX;
   for (auto& item : items_) {
     item.answer = ReadAnswer();
     if (item.partition == nullptr) {
@@ -140,8 +146,12 @@ void FetchOperation::read() {
       request.last_fetched_epoch = base::LeaderEpoch(item.target->last_fetched_epoch);
     }
     request.follower = follower_;
+    if (follower_) request.follower->throttled_bytes_max = may_send - throttled_bytes_;
     item.answer = item.partition->read(request);
-    if (item.answer.slice) bytes_ += static_cast<std::int64_t>(item.answer.slice->bytes.length);
+    if (!item.answer.slice) continue;
+    const auto length = static_cast<std::int64_t>(item.answer.slice->bytes.length);
+    bytes_ += length;
+    if (item.answer.throttled) throttled_bytes_ += length;
   }
   // Told once: what is read again while it waits says nothing new.
   if (follower_) follower_->is_progress = false;
@@ -187,9 +197,16 @@ void FetchOperation::finish() {
 
 void FetchOperation::park() {
   parked_ = true;
+  base::Instant wake_at = deadline_;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
     if (item.waiting) continue;
+    if (item.answer.held_back) {
+      // There is more than it may be sent: it is time that it waits for.
+      const base::Instant now = reactor_.executor.now();
+      wake_at = std::min(wake_at, now + node_.throttles.leader.wait(now) + kThrottlePause);
+      continue;
+    }
     // Behind what was just read; without data, behind the position itself.
     const base::Offset from =
         item.answer.slice ? item.answer.slice->end_bound : base::Offset(item.target->fetch_offset);
@@ -204,7 +221,7 @@ void FetchOperation::park() {
     }
     item.waiting = true;
   }
-  if (!timer_.is_set()) reactor_.executor.timers().set(timer_, deadline_);
+  if (!timer_.is_set()) reactor_.executor.timers().set(timer_, wake_at);
 }
 
 void FetchOperation::on_partition_event(std::uint64_t tag, ErrorCode) {
@@ -274,6 +291,9 @@ void FetchOperation::answer() {
     }
   }
   reactor_.stats->fetch_bytes_out.add(static_cast<std::uint64_t>(bytes_));
+  if (throttled_bytes_ > 0) {
+    node_.throttles.leader.record(throttled_bytes_, reactor_.executor.now());
+  }
   reply_(response, std::move(slices));
 }
 

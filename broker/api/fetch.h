@@ -77,6 +77,7 @@ class FetchOperation final : public PartitionListener,
   bool parked_ = false;
   std::uint32_t warm_ups_ = 0;
   std::int64_t bytes_ = 0;
+  std::int64_t throttled_bytes_ = 0;  // of bytes_, what counts against the leader's throttle
   std::vector<Item> items_;
   base::Timer timer_;
 };

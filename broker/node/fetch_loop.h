@@ -21,6 +21,7 @@
 
 #include "broker/node/follower.h"
 #include "broker/node/peer_connection.h"
+#include "broker/node/replication_throttle.h"
 #include "common/base/uuid.h"
 #include "common/wire/msg/fetch_request.h"
 #include "common/wire/msg/fetch_response.h"
@@ -47,6 +48,7 @@ class FetchLoop final : public PartitionListener, public std::enable_shared_from
     base::Duration rest_first = std::chrono::milliseconds(5);  // of a partition in trouble
     base::Duration rest_most = std::chrono::seconds(1);
     std::int32_t frame_bytes_max = 100 << 20;
+    ReplicationThrottle* throttle = nullptr;  // outlives the loop; null: nothing is held back
   };
   FetchLoop(io::Executor& executor, io::Net& net, base::Diag& diag, base::Random random,
             Options options);
@@ -84,7 +86,9 @@ class FetchLoop final : public PartitionListener, public std::enable_shared_from
     std::shared_ptr<Follower> follower;
     std::uint64_t tag = 0;  // names this assignment in callbacks
     State state = State::kReady;
-    bool settling = false;  // the next Fetch waits for its flush
+    bool throttled = false;  // what it copies counts against the throttle
+    bool held_back = false;  // rests because of it
+    bool settling = false;   // the next Fetch waits for its flush
     std::uint32_t failures = 0;
     base::Instant rest_until{};
     std::optional<Sent> sent;  // none: not in the session
@@ -108,6 +112,7 @@ class FetchLoop final : public PartitionListener, public std::enable_shared_from
   void repair(Items::iterator at, LeaderAnswer answer);
   void on_repaired(std::uint64_t tag, const Followed& outcome);
   void rest(Items::iterator at, const std::string& why);
+  bool hold_back(Items::iterator at);
   void end_rests();
   void arm_rest();
   void forget(Items::iterator at);

@@ -124,11 +124,13 @@ class Loop : public testing::Test {
   std::unique_ptr<io::Net> net = network.join("follower", executor);
   TestLeader leader{world, network, "leader"};
   std::array<std::shared_ptr<FakeFollower>, 4> followers;
+  ReplicationThrottle throttle;
   std::shared_ptr<FetchLoop> loop = std::make_shared<FetchLoop>(
       executor, *net, diag, base::Random(1),
-      FetchLoop::Options{.self = base::BrokerId(2), .leader = kLeader, .self_epoch = [] {
-                           return base::BrokerEpoch(40);
-                         }});
+      FetchLoop::Options{.self = base::BrokerId(2),
+                         .leader = kLeader,
+                         .self_epoch = [] { return base::BrokerEpoch(40); },
+                         .throttle = &throttle});
   const base::Bytes five = base::Bytes(5);
 };
 
@@ -186,6 +188,28 @@ TEST_F(Loop, WaitsForAnOldTailOnItsOwn) {
   followers[0]->flush();
   run();
   EXPECT_EQ(asked(), "epoch 0: 0@8 1@0");  // the long poll was given up for it
+}
+
+// Goal: when the throttle is used up a partition it holds for is left out, the others go on, and no
+// long poll is given up for it when it comes back. Method: 5 bytes at 2 a second.
+TEST_F(Loop, HoldsBackWhatIsThrottled) {
+  throttle.set_bound(2);
+  followers[0]->state.throttled = true;
+  followers[0]->fsync = followers[1]->fsync = false;
+  assign({0, 1});
+  run();
+  EXPECT_EQ(asked(), "epoch 0: 0@0 1@0");
+  auto data = response();
+  add(data, 0, five);
+  add(data, 1, five);
+  answer(data);
+  EXPECT_EQ(asked(), "epoch 1: 1@5 -0");
+  EXPECT_EQ(throttle.bytes(), 5U) << "the other one does not count";
+  run(seconds(3));
+  EXPECT_EQ(asked(), "epoch 1: 1@5 -0");
+  answer_nothing();
+  EXPECT_EQ(asked(), "epoch 2: 0@5");
+  EXPECT_EQ(leader.connections, 1);
 }
 
 // Goal: an error of one partition makes it rest, longer each time, and leave the session meanwhile;

@@ -50,6 +50,10 @@ void Hosting::apply_configs(const Change& change) {
     }
   };
   if (!change.delta.broker_configs.empty()) {
+    node_.throttles.set(
+        config::ThrottleRates::resolve({.broker = &change.image->broker_configs(node_.broker_id),
+                                        .cluster = &change.image->cluster_configs(),
+                                        .given = &node_.config.given}));
     if (cleaner_) cleaner_->set_options(cleaner_options());
     for (const auto& [name, topic] : change.image->topics()) apply(*topic);
     return;

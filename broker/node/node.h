@@ -9,6 +9,7 @@
 
 #include "broker/node/partition_table.h"
 #include "broker/node/reactor.h"
+#include "broker/node/replication_throttle.h"
 #include "common/base/diag.h"
 #include "common/base/ids.h"
 #include "common/config/broker_config.h"
@@ -49,6 +50,7 @@ struct Node {
   IsrChangeSink* isr_changes = nullptr;     // any thread; null: nobody asks for changes
   LogDirectory* log_directory = nullptr;    // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
+  ReplicationThrottles throttles;  // any thread
   // The broker ends: sessions take no further request.
   std::atomic<bool> stopping{false};
 

@@ -241,15 +241,31 @@ ReadAnswer Partition::read(const ReadRequest& request) {
   return answer;
 }
 
+// Whoever is in sync is waited for by producers: it is never throttled.
+bool Partition::is_throttled_locked(base::BrokerId follower) const {
+  if (!config_->leader_throttled.holds(identity_.index, services_.self)) return false;
+  const auto& isr = leading_->set().isr;
+  return std::ranges::find(isr, follower) == isr.end() || MUTANT("throttle-holds-those-in-sync");
+}
+
 void Partition::read_locked(const ReadRequest& request, ReadAnswer& answer) {
   const base::Offset bound = request.follower         ? log_->end_offset()
                              : request.read_committed ? answer.last_stable
                                                       : answer.high_watermark;
   if (request.from >= bound || (request.bytes_max == 0 && !request.at_least_one_batch)) return;
+  std::uint32_t bytes_max = request.bytes_max;
+  answer.throttled = request.follower && is_throttled_locked(request.follower->id);
+  if (answer.throttled) {
+    answer.held_back = request.follower->throttled_bytes_max <= 0;
+    if (answer.held_back) return;
+    bytes_max = static_cast<std::uint32_t>(
+        std::min<std::int64_t>(bytes_max, request.follower->throttled_bytes_max));
+  }
+  // A batch larger than what is left of the throttle goes all the same, and is made up for.
   auto slice = log_->read({.from = request.from,
                            .upper_bound = bound,
-                           .bytes_max = request.bytes_max,
-                           .at_least_one_batch = request.at_least_one_batch,
+                           .bytes_max = bytes_max,
+                           .at_least_one_batch = request.at_least_one_batch || answer.throttled,
                            .may_block = request.may_block});
   if (!slice) {
     answer.error =

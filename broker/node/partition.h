@@ -76,6 +76,7 @@ struct ReadRequest {
     base::BrokerEpoch epoch;
     base::Instant now;
     bool is_progress = false;
+    std::int64_t throttled_bytes_max = INT64_MAX;  // if it is throttled: what may be sent to it
   };
   base::Offset from;
   std::uint32_t bytes_max = 0;
@@ -102,6 +103,8 @@ struct ReadAnswer {
   std::optional<EpochStart> diverging;  // `start` is that epoch's end
   // Set instead of `slice`: this follower in the consumer's rack has what it asks for (KIP-392).
   std::optional<base::BrokerId> read_there;
+  bool throttled = false;  // what this follower copies counts against the leader's throttle
+  bool held_back = false;  // so that nothing was read
 };
 
 // What the metadata makes of this replica.
@@ -126,6 +129,7 @@ struct ReplicaServices {
 // Where a follower goes on.
 struct FollowState {
   bool following = false;
+  bool throttled = false;  // what it copies counts against the follower's throttle
   bool repairing = false;  // repair() is at work: what follows but the leader is not known
   base::BrokerId leader{-1};
   base::LeaderEpoch leader_epoch;
@@ -337,6 +341,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   void sync_for_waiter_locked();
   wire::ErrorCode check_reader_locked(const ReadRequest& request, ReadAnswer& answer) const;
   wire::ErrorCode note_progress_locked(const ReadRequest& request);
+  bool is_throttled_locked(base::BrokerId follower) const;
   void read_locked(const ReadRequest& request, ReadAnswer& answer);
   bool await_more(Waiter waiter);
   bool has_reached_locked(const Waiter& waiter) const;
@@ -363,6 +368,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::shared_ptr<const config::TopicConfig> config_;
   base::LeaderEpoch leader_epoch_{-1};
   base::BrokerId leader_{-1};
+  bool in_sync_ = false;                   // this replica, as the metadata says
   std::optional<Leadership> leading_;      // set while this replica leads
   base::Offset high_watermark_;            // as known while it does not
   base::Offset leader_watermark_{0};       // not cut to what we hold

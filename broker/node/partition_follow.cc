@@ -35,6 +35,8 @@ FollowState Partition::follow_state() {
   state.repairing = cutting_;
   if (!follows_locked(leader_epoch_)) return state;
   state.following = true;
+  state.throttled = (!in_sync_ || MUTANT("throttle-holds-those-in-sync")) &&
+                    config_->follower_throttled.holds(identity_.index, services_.self);
   state.end = log_->end_offset();
   state.log_start = log_->start_offset();
   state.high_watermark = high_watermark_;

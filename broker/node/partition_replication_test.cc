@@ -106,6 +106,44 @@ TEST(PartitionReplication, FollowersServeWhatIsVisible) {
   EXPECT_FALSE(answer.slice);
 }
 
+// Goal: what the configs name is throttled for replicas that are not in sync, on either side, and
+// for no other. Method: one of two followers is out of sync, then in.
+TEST(PartitionReplication, ThrottlesOnlyWhoIsNotInSync) {
+  Replicas replicas(1);
+  Replica &one = replicas.at(1), &two = replicas.at(2), &three = replicas.at(3);
+  replicas.append(one, "a");
+  replicas.config->leader_throttled.some = {{0, BrokerId(1)}};
+  replicas.config->follower_throttled.all = true;
+  const auto isr = [&](std::vector<BrokerId> members) {
+    replicas.role.set.isr = std::move(members);
+    ++replicas.role.set.partition_epoch;
+    replicas.announce();
+  };
+  const auto read = [&](Replica& as, std::int64_t left) {
+    return one.partition->read({.from = Offset(0),
+                                .bytes_max = 1000,
+                                .follower = ReadRequest::Follower{.id = BrokerId(as.id),
+                                                                  .epoch = as.epoch,
+                                                                  .now = replicas.world.now(),
+                                                                  .throttled_bytes_max = left}});
+  };
+  isr({BrokerId(1), BrokerId(2)});
+  EXPECT_TRUE(three.partition->follow_state().throttled);
+  EXPECT_FALSE(two.partition->follow_state().throttled);
+  EXPECT_TRUE(read(three, 0).held_back);
+  EXPECT_FALSE(read(three, 0).slice);
+  EXPECT_TRUE(read(three, 1).throttled);
+  EXPECT_TRUE(read(three, 1).slice) << "a batch goes whole";
+  EXPECT_FALSE(read(two, 0).throttled);
+  EXPECT_TRUE(read(two, 0).slice);
+  isr({BrokerId(1), BrokerId(2), BrokerId(3)});
+  EXPECT_FALSE(three.partition->follow_state().throttled);
+  EXPECT_TRUE(read(three, 0).slice);
+  isr({BrokerId(1), BrokerId(2)});
+  replicas.config->leader_throttled.some = {{1, BrokerId(1)}, {0, BrokerId(2)}};
+  EXPECT_FALSE(read(three, 0).throttled) << "another partition, another leader";
+}
+
 // Goal: what was acknowledged survives its leader though no follower had heard so (KIP-101), and
 // what was not is cut off the old leader where the logs parted.
 TEST(PartitionReplication, FailoverKeepsWhatWasAcknowledgedAndCutsTheRest) {

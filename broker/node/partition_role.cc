@@ -26,6 +26,7 @@ void Partition::become(PartitionRole role, base::Instant now) {
 void Partition::become_locked(const PartitionRole& role, base::Instant now, Woken& woken) {
   if (role.set.leader_epoch < leader_epoch_) return;
   const bool is_new_epoch = role.set.leader_epoch > leader_epoch_;
+  in_sync_ = std::ranges::find(role.set.isr, services_.self) != role.set.isr.end();
   const bool leads = role.leader == services_.self ||
                      (leading_.has_value() && MUTANT("node-leads-on-when-replaced"));
   if (!is_new_epoch && leads == leading_.has_value()) {

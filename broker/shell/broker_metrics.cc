@@ -253,6 +253,15 @@ void add_replication(host::Metrics& metrics, Broker& broker) {
                   });
                   return static_cast<double>(most);
                 });
+  const auto throttled = [&](const char* side, const ReplicationThrottle& throttle) {
+    metrics.counter("moldau_replication_throttled_bytes_total",
+                    "Bytes of throttled replicas that were sent (leader) or copied (follower).",
+                    {{"side", side}}, host::Metrics::Value([&throttle] {
+                      return static_cast<double>(throttle.bytes());
+                    }));
+  };
+  throttled("leader", broker.node().throttles.leader);
+  throttled("follower", broker.node().throttles.follower);
   const IsrChanges::Stats& stats = broker.isr_changes()->stats();
   metrics.counter("moldau_isr_shrinks_total",
                   "Times that a partition led here lost an in-sync replica.", {}, stats.shrinks);

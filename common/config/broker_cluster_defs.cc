@@ -37,6 +37,13 @@ constexpr Def kDefs[] = {
      .allowed = {.check = check_voters},
      .importance = Importance::kHigh,
      .documentation = "The controllers, as id@host:port."},
+    {.name = "follower.replication.throttled.rate",
+     .type = Type::kLong,
+     .default_value = "9223372036854775807",
+     .allowed = {.min = 0},
+     .change = Change::kClusterWide,
+     .documentation = "Bytes a second that the broker may copy of replicas that the topics' "
+                      "follower.replication.throttled.replicas name and that are not in sync."},
     {.name = "inter.broker.listener.name",
      .type = Type::kString,
      .default_value = std::nullopt,
@@ -49,6 +56,14 @@ constexpr Def kDefs[] = {
      .importance = Importance::kHigh,
      .documentation = "Time between two looks at whether preferred replicas may lead again. The "
                       "controllers' value counts."},
+    {.name = "leader.replication.throttled.rate",
+     .type = Type::kLong,
+     .default_value = "9223372036854775807",
+     .allowed = {.min = 0},
+     .change = Change::kClusterWide,
+     .documentation = "Bytes a second that the broker may send of partitions that the topics' "
+                      "leader.replication.throttled.replicas name, to replicas that are not in "
+                      "sync."},
     {.name = "moldau.balance.new.brokers",
      .type = Type::kBoolean,
      .default_value = "true",

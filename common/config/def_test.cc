@@ -172,8 +172,6 @@ TEST(Defs, RefusesWhatHasNoEffect) {
   EXPECT_EQ(refusal(Resource::kTopic, "local.retention.ms", "-2"), "");
   EXPECT_NE(refusal(Resource::kTopic, "local.retention.ms", "-1"), "");
   EXPECT_EQ(refusal(Resource::kTopic, "flush.messages", "9223372036854775807"), "");
-  EXPECT_EQ(refusal(Resource::kTopic, "leader.replication.throttled.replicas", " "), "");
-  EXPECT_NE(refusal(Resource::kTopic, "leader.replication.throttled.replicas", "0:1"), "");
   EXPECT_NE(refusal(Resource::kBroker, "replica.selector.class", "x"), "");
   EXPECT_EQ(refusal(Resource::kBroker, "replica.selector.class",
                     "org.apache.kafka.common.replica.RackAwareReplicaSelector"),

@@ -27,5 +27,6 @@ std::optional<std::string> check_gzip_level(std::string_view text);
 std::optional<std::string> check_listeners(std::string_view text);
 std::optional<std::string> check_host_port(std::string_view text);
 std::optional<std::string> check_voters(std::string_view text);
+std::optional<std::string> check_throttled_replicas(std::string_view text);
 
 }  // namespace config

@@ -90,6 +90,10 @@ void read_batches(const Values& values, TopicConfig& config) {
   if (config.compression) config.compression_level = level_of(values, *config.compression);
 }
 
+ThrottledReplicas throttled(const Values& values, std::string_view key) {
+  return ThrottledReplicas::parse(values.required(key)).value_or(ThrottledReplicas());
+}
+
 }  // namespace
 
 TopicConfig TopicConfig::resolve(const Overrides& overrides, const BrokerLayers& layers) {
@@ -101,6 +105,8 @@ TopicConfig TopicConfig::resolve(const Overrides& overrides, const BrokerLayers&
   read_batches(values, config);
   config.min_insync_replicas = values.int_of("min.insync.replicas");
   config.unclean_leader_election_enable = values.bool_of("unclean.leader.election.enable");
+  config.leader_throttled = throttled(values, "leader.replication.throttled.replicas");
+  config.follower_throttled = throttled(values, "follower.replication.throttled.replicas");
   const Def* expiration = find(Resource::kBroker, "producer.id.expiration.ms");
   config.producer_id_expiration_ms =
       number<std::int64_t>(parsed_or_default(*expiration, layers.value(expiration->name)));

@@ -11,6 +11,7 @@
 #include "common/base/time.h"
 #include "common/config/broker_config.h"
 #include "common/config/def.h"
+#include "common/config/throttled_replicas.h"
 #include "common/record/validate.h"
 
 namespace config {
@@ -51,6 +52,9 @@ struct TopicConfig {
 
   std::int32_t min_insync_replicas = 1;
   bool unclean_leader_election_enable = false;
+
+  ThrottledReplicas leader_throttled;    // on brokers that lead these partitions
+  ThrottledReplicas follower_throttled;  // on brokers that copy them
 
   std::int64_t producer_id_expiration_ms = 86'400'000;  // the broker's
 

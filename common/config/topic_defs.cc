@@ -117,8 +117,10 @@ constexpr Def kDefs[] = {
     {.name = "follower.replication.throttled.replicas",
      .type = Type::kList,
      .default_value = "",
-     .effect = kDefaultOnly,
-     .documentation = "Replicas whose copying is throttled on the side of the followers."},
+     .allowed = {.check = check_throttled_replicas},
+     .documentation =
+         "Replicas whose copying is throttled on the side of the followers: * or a list of "
+         "PARTITION:BROKER."},
     {.name = "index.interval.bytes",
      .type = Type::kInt,
      .default_value = "4096",
@@ -133,8 +135,10 @@ constexpr Def kDefs[] = {
     {.name = "leader.replication.throttled.replicas",
      .type = Type::kList,
      .default_value = "",
-     .effect = kDefaultOnly,
-     .documentation = "Replicas whose copying is throttled on the side of the leader."},
+     .allowed = {.check = check_throttled_replicas},
+     .documentation =
+         "Replicas whose copying is throttled on the side of the leader: * or a list of "
+         "PARTITION:BROKER."},
     {.name = "local.retention.bytes",
      .type = Type::kLong,
      .default_value = "-2",

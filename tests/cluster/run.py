@@ -22,6 +22,7 @@ import test_dev  # noqa: E402
 import test_lost_disk  # noqa: E402
 import test_quorum  # noqa: E402
 import test_racks  # noqa: E402
+import test_throttle  # noqa: E402
 from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite, check, equal  # noqa: E402
 
@@ -198,6 +199,7 @@ def main():
     test_lost_disk.run_lost_disk(suite, arguments.binaries)
     test_balance.run_balance(suite, arguments.binaries)
     test_racks.run_racks(suite, arguments.binaries)
+    test_throttle.run_throttle(suite, arguments.binaries)
     test_dev.run_dev(suite, arguments.binaries)
     print(suite.summary())
     sys.exit(suite.failed != 0)

@@ -47,6 +47,8 @@ constexpr Defect kDefects[] = {
     {"repl-fetches-before-flush", 1},
     // coordinators
     {"coordinator-loads-too-early", 1, sim::run_coordinators},
+    // throttles
+    {"throttle-holds-those-in-sync", 1, sim::run_throttled},
 };
 constexpr std::uint64_t kSeedsMax = 150;
 constexpr unsigned kSecondsMax = 100;  // of one seed

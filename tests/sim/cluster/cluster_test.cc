@@ -29,5 +29,15 @@ TEST(ClusterSimulation, CoordinatorsForgetNothing) {
   }
 }
 
+// Goal: throttled copies neither hurt who is in sync nor keep moves from ending. Method: seeds of
+// the workload of that name.
+TEST(ClusterSimulation, ThrottlesOnlyWhoIsNotInSync) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    World world(seed);
+    run_throttled(world);
+    ASSERT_EQ(world.verdict(), Verdict::kGood) << "seed " << seed << ": " << world.why();
+  }
+}
+
 }  // namespace
 }  // namespace sim

@@ -15,4 +15,8 @@ void run_cluster(World& world);
 // all runs again both are served.
 void run_coordinators(World& world);
 
+// Nothing fails, but copying is throttled to almost nothing: replicas in sync stay in sync and
+// producers go on; a replica that moves takes as long as the throttle says, and arrives.
+void run_throttled(World& world);
+
 }  // namespace sim

@@ -1,0 +1,217 @@
+// Copying under a throttle, while nothing else is wrong: who is in sync stays so whatever the
+// throttle, and a move goes on at the rate that is allowed, to its end.
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/node/partition.h"
+#include "common/wire/msg/alter_partition_reassignments_request.h"
+#include "common/wire/msg/alter_partition_reassignments_response.h"
+#include "common/wire/msg/create_topics_request.h"
+#include "common/wire/msg/create_topics_response.h"
+#include "common/wire/msg/incremental_alter_configs_request.h"
+#include "common/wire/msg/incremental_alter_configs_response.h"
+#include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/workloads.h"
+#include "tests/sim/cluster/writer.h"
+
+namespace sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using wire::ErrorCode;
+
+constexpr const char* kTopic = "kept";
+constexpr std::int8_t kTopicResource = 2;
+constexpr std::int8_t kBrokerResource = 4;
+
+class ThrottleRun {
+ public:
+  explicit ThrottleRun(World& world)
+      : world_(world),
+        random_(world.random("workload")),
+        cluster_(world, {.brokers = 4}),
+        admin_(world, cluster_.facts.network, "admin") {
+    admin_.patience = seconds(2);
+    for (int i = 0; i < 2; ++i) {
+      writers_.push_back(std::make_unique<Writer>(cluster_.facts, "writer" + std::to_string(i),
+                                                  cluster_.broker_hosts(),
+                                                  Writer::Options{.topic = kTopic}));
+    }
+  }
+
+  void run() {
+    cluster_.start();
+    if (!create_topic()) return no_progress("the topic is not made");
+    if (!world_.run_until([&] { return cluster_.fully_replicated(kTopic); }, seconds(30))) {
+      return no_progress("not all replicas are in sync");
+    }
+    watch();
+    for (auto& each : writers_) each->start();
+    world_.run_for(seconds(4));
+    if (!keep_in_sync_at_any_rate()) return;
+    for (auto& each : writers_) each->finish();
+    const auto all_done = [&] {
+      return std::ranges::all_of(writers_, [](const auto& each) { return each->done(); });
+    };
+    if (!world_.run_until(all_done, seconds(30))) return no_progress("a producer cannot finish");
+    move_slowly();
+    if (!world_.failed()) cluster_.check_replicas_equal(kTopic);
+  }
+
+ private:
+  void no_progress(const std::string& why) {
+    if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
+  }
+  const meta::Partition* partition() const {
+    const meta::ImagePtr image = cluster_.image();
+    const meta::Topic* topic = image ? image->topic(kTopic) : nullptr;
+    return topic == nullptr ? nullptr : &topic->partitions.front();
+  }
+
+  // Nothing fails here: a replica that leaves the ISR was kept from copying.
+  void watch() {
+    world_.after(milliseconds(20), [this] { watch(); });
+    const meta::Partition* now = partition();
+    if (now == nullptr) return;
+    for (const base::BrokerId each : now->replicas) {
+      const bool is_new = std::ranges::find(now->adding, each) != now->adding.end();
+      if (is_new || std::ranges::find(now->isr, each) != now->isr.end()) continue;
+      cluster_.facts.wrong("broker " + std::to_string(each.value()) + " fell out of sync");
+    }
+  }
+
+  // Asks any broker until the answer is good.
+  template <class Response, class Request>
+  bool insist(const Request& request, std::int16_t version,
+              std::function<bool(const Response&)> good) {
+    auto done = std::make_shared<bool>(false);
+    auto ask = std::make_shared<std::function<void()>>();
+    *ask = [this, request, version, good, done, again = std::weak_ptr(ask)] {
+      admin_.aim(cluster_.brokers[random_.below(cluster_.brokers.size())]->host());
+      admin_.call<Response>(request, version, [this, good, done, again](const Response* response) {
+        if (response != nullptr && good(*response)) *done = true;
+        if (*done) return;
+        world_.after(milliseconds(100), [again] {
+          if (const auto ask_again = again.lock()) (*ask_again)();
+        });
+      });
+    };
+    (*ask)();
+    return world_.run_until([done] { return *done; }, seconds(30));
+  }
+
+  bool create_topic() {
+    wire::CreateTopicsRequest request;
+    request.timeout_ms = 1500;
+    auto& topic = request.topics.emplace_back();
+    topic.name = kTopic;
+    topic.num_partitions = 1;
+    topic.replication_factor = 3;
+    return insist<wire::CreateTopicsResponse>(request, 7, [](const auto& response) {
+      const ErrorCode code = response.topics.at(0).error_code;
+      return code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists;
+    });
+  }
+
+  bool throttle(std::int64_t rate) {
+    wire::IncrementalAlterConfigsRequest request;
+    const auto add = [&](std::int8_t type, const std::string& name, const std::string& what,
+                         const std::string& value) {
+      auto& resource = request.resources.emplace_back();
+      resource.resource_type = type;
+      resource.resource_name = name;
+      for (const char* side : {"leader", "follower"}) {
+        auto& config = resource.configs.emplace_back();
+        config.name = std::string(side) + ".replication.throttled." + what;
+        config.value = value;
+      }
+    };
+    add(kTopicResource, kTopic, "replicas", "*");
+    add(kBrokerResource, "", "rate", std::to_string(rate));  // of all brokers
+    return insist<wire::IncrementalAlterConfigsResponse>(request, 1, [](const auto& response) {
+      return std::ranges::all_of(
+          response.responses, [](const auto& each) { return each.error_code == ErrorCode::kNone; });
+    });
+  }
+
+  std::uint64_t acknowledged() const {
+    std::uint64_t sum = 0;
+    for (const auto& each : writers_) sum += each->acknowledged();
+    return sum;
+  }
+
+  bool keep_in_sync_at_any_rate() {
+    if (!throttle(1)) return no_progress("the throttle is not set"), false;
+    const std::uint64_t before = acknowledged();
+    world_.run_for(seconds(9));
+    if (world_.failed()) return false;
+    if (acknowledged() > before) return true;
+    no_progress("a throttle of copies keeps producers waiting");
+    return false;
+  }
+
+  std::uint64_t size() const {
+    std::uint64_t most = 0;
+    for (const auto& each : cluster_.brokers) {
+      const auto table = each->broker()->node().partitions->snapshot();
+      const auto* found = table->find(kTopic);
+      if (found == nullptr) continue;
+      for (const auto& replica : found->partitions) {
+        if (replica) most = std::max(most, replica->bounds().size_bytes);
+      }
+    }
+    return most;
+  }
+
+  // The last replica goes to the broker that has none, within about five seconds.
+  void move_slowly() {
+    const auto rate = static_cast<std::int64_t>(size() / 5);
+    if (!throttle(rate)) return no_progress("the throttle is not set");
+    wire::AlterPartitionReassignmentsRequest request;
+    request.timeout_ms = 1500;
+    auto& topic = request.topics.emplace_back();
+    topic.name = kTopic;
+    std::vector<std::int32_t> target;
+    for (const base::BrokerId each : partition()->replicas) target.push_back(each.value());
+    for (const auto& each : cluster_.brokers) {
+      if (std::ranges::find(target, each->id()) != target.end()) continue;
+      target.back() = each->id();
+      break;
+    }
+    topic.partitions.emplace_back().replicas = target;
+    const base::Instant began = world_.now();
+    if (!insist<wire::AlterPartitionReassignmentsResponse>(request, 1, [](const auto& response) {
+          return response.error_code == ErrorCode::kNone;
+        })) {
+      return no_progress("the move is not begun");
+    }
+    const auto arrived = [&] {
+      const meta::Partition* now = partition();
+      return now != nullptr && cluster_.fully_replicated(kTopic) &&
+             std::ranges::find(now->replicas, base::BrokerId(target.back())) != now->replicas.end();
+    };
+    if (!world_.run_until(arrived, seconds(60))) return no_progress("the move does not end");
+    const base::Duration took = world_.now() - began;
+    world_.trace("moved", static_cast<std::uint64_t>(took / milliseconds(1)));
+    if (took < seconds(2)) cluster_.facts.wrong("the move was not held back");
+  }
+
+  World& world_;
+  base::Random random_;
+  Cluster cluster_;
+  KafkaClient admin_;
+  std::vector<std::unique_ptr<Writer>> writers_;
+};
+
+}  // namespace
+
+void run_throttled(World& world) {
+  auto run = std::make_unique<ThrottleRun>(world);
+  run->run();
+}
+
+}  // namespace sim
