@@ -71,8 +71,11 @@ class Examination {
       offline_.add(topic, index);
       offline_.brokers.insert(partition.isr.begin(), partition.isr.end());
     } else if (partition.isr.size() < rules.min_isr_of(partition.replicas.size())) {
-      under_min_.add(topic, index);
-      under_min_.brokers.insert(missing.begin(), missing.end());
+      const bool only_moves =
+          missing.empty() && partition.isr.size() >= rules.min_isr_of(wanted.size());
+      Group& group = only_moves ? under_min_moving_ : under_min_;
+      group.add(topic, index);
+      group.brokers.insert(missing.begin(), missing.end());
     } else if (!missing.empty()) {
       under_.add(topic, index);
       under_.brokers.insert(missing.begin(), missing.end());
@@ -92,7 +95,7 @@ class Examination {
 
   void tell_partitions() {
     sick_ = lost_.finding.count() + offline_.finding.count() + under_min_.finding.count() +
-                under_.finding.count() >
+                under_min_moving_.finding.count() + under_.finding.count() >
             0;
     tell(lost_, proto::FINDING_KIND_OFFLINE,
          count_of(lost_.finding.count(), "partition") +
@@ -112,6 +115,11 @@ class Examination {
              " cannot be written with acks=all: fewer replicas are in sync than "
              "min.insync.replicas. Look at these brokers: " +
              ids_of(under_min_.brokers) + ".");
+    tell(under_min_moving_, proto::FINDING_KIND_UNDER_MIN_ISR,
+         count_of(under_min_moving_.finding.count(), "partition") +
+             " cannot be written with acks=all while being moved: no replica is missing, but those "
+             "that are added count towards min.insync.replicas, which the topic has too few "
+             "replicas for. Wait for the move, or cancel it.");
     tell(under_, proto::FINDING_KIND_UNDER_REPLICATED,
          count_of(under_.finding.count(), "partition") +
              " have replicas that are not in sync. They catch up by themselves once these brokers "
@@ -165,6 +173,7 @@ class Examination {
   Group lost_;  // with the disk of the only one in sync
   Group offline_;
   Group under_min_;
+  Group under_min_moving_;  // for no other reason than the replicas that are being added
   Group under_;
   Group moving_;
   Group strange_;

@@ -90,6 +90,26 @@ TEST_F(Health, TellsWhatIsWrong) {
   EXPECT_EQ(health.brokers_live(), 1);
 }
 
+// Goal: a partition with fewer replicas than min.insync.replicas cannot be written with acks=all
+// while it moves, as leaders count what is added (and Kafka's do): that is told, with the move as
+// its reason and no broker to look at; afterwards all is well. Method: one replica, two wanted.
+TEST_F(Health, TellsWhatCannotBeWrittenWhileItMoves) {
+  min_isr = "2";
+  create_on("t", {{1}});
+  EXPECT_TRUE(kinds().empty());
+  proto::DrainBrokerRequest request;
+  request.set_broker_id(1);
+  apply(drain_broker(request, *image, settings).records);
+  apply(drain_step(*image, settings));
+  ASSERT_EQ(kinds().front(), proto::FINDING_KIND_UNDER_MIN_ISR);
+  EXPECT_NE(health.findings(0).message().find("while being moved"), std::string::npos);
+  EXPECT_EQ(health.findings(0).message().find("Look at"), std::string::npos);
+  const auto& moving = image->topic("t")->partitions.front();
+  ASSERT_EQ(moving.adding.size(), 1u);
+  alter_isr(isr_request({1, moving.adding.front().value()}));
+  EXPECT_EQ(kinds(), (std::vector<int>{proto::FINDING_KIND_BROKER_DRAINING}));
+}
+
 // Goal: drains and reassignments are told, but are no illness.
 TEST_F(Health, TellsWhatIsUnderWay) {
   create_on("t", {{1, 2}});
