@@ -12,6 +12,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite  # noqa: E402
+import badgroups  # noqa: E402
 import badinput  # noqa: E402
 import clients  # noqa: E402
 import commands  # noqa: E402
@@ -62,6 +63,7 @@ def run_suite(suite, context, install):
     ecosystem.run_ecosystem(suite, context)
     commands.run_commands(suite, context)
     badinput.run_bad_input(suite, context)
+    badgroups.run_bad_groups(suite, context)
     storage.run_storage(suite, context)
     if context.against != "kafka":
         rolling.run_rolling(suite, context, everybody=False)

@@ -1,0 +1,124 @@
+"""Groups that ask for too much, over the wire: clear errors, bounded memory, nothing lost."""
+
+import struct
+import threading
+import time
+
+from harness import wire
+from harness.suite import check, equal
+from harness.wire import Connection, array, string
+
+OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, LIST_GROUPS, DELETE_TOPICS = 8, 9, 10, 16, 20
+UNKNOWN_TOPIC, METADATA_TOO_LARGE, LOADING, NOT_AVAILABLE, NOT_COORDINATOR = 3, 12, 14, 15, 16
+GROUPS, CONNECTIONS, MIB = 10_000, 20, 1 << 20
+STRING_MAX = 32_767
+
+
+def commit(c, group, offset, metadata="", topic="bad.groups"):
+    """The error, once the group's coordinator is there."""
+    body = string(group) + struct.pack(">i", -1) + string("") + struct.pack(">q", -1) + array(
+        [string(topic) + array([struct.pack(">iq", 0, offset) + string(metadata)])])
+    return when_ready(lambda: struct.unpack(">h", c.ask(OFFSET_COMMIT, 2, body)[-2:])[0])
+
+
+def committed(c, group, topic="bad.groups"):
+    body = string(group) + array([string(topic) + array([struct.pack(">i", 0)])])
+    found = {}
+
+    def ask():
+        answer = c.ask(OFFSET_FETCH, 1, body)
+        found["offset"], = struct.unpack_from(">q", answer, 4 + 2 + len(topic) + 4 + 4)
+        return struct.unpack(">h", answer[-2:])[0]
+    equal(when_ready(ask), 0, f"reading the offset of {group[:20]}")
+    return found["offset"]
+
+
+def when_ready(ask, within=60):
+    end = time.monotonic() + within
+    while True:
+        error = ask()
+        if error not in (LOADING, NOT_AVAILABLE, NOT_COORDINATOR) or time.monotonic() > end:
+            return error
+        time.sleep(0.1)
+
+
+class BadGroups:
+    def __init__(self, node):
+        self.node = node
+        with Connection(node) as c:
+            equal(wire.create_topic(c, "bad.groups"), 0, "creating the topic")
+            c.ask(FIND_COORDINATOR, 0, string("any"))
+            end = time.monotonic() + 30
+            while commit(c, "any", 1) != 0:
+                check(time.monotonic() < end, "no commit is taken")
+                time.sleep(0.1)
+
+    def sizes(self):
+        with Connection(self.node) as c:
+            equal(commit(c, "sizes", 5, "x" * 4096), 0, "metadata of 4,096 bytes")
+            equal(commit(c, "sizes", 6, "x" * 4097), METADATA_TOO_LARGE, "metadata of 4,097 bytes")
+            equal(committed(c, "sizes"), 5, "the offset after the refusal")
+            longest = "g" * STRING_MAX
+            equal(commit(c, longest, 7), 0, "a group id as long as the protocol allows")
+            equal(committed(c, longest), 7, "its offset")
+        # Only the compact form has room for more: 100,000 bytes, the length as a varint of one more.
+        with Connection(self.node) as c:
+            header = struct.pack(">hhi", OFFSET_COMMIT, 8, 1) + string("wire") + b"\0"
+            request = header + b"\xa1\x8d\x06" + b"g" * 100_000
+            c.send(struct.pack(">i", len(request)) + request)
+            check(c.closed_within(10), "a group id of 100,000 bytes was answered")
+
+    def topic_gone(self):
+        with Connection(self.node) as c:
+            equal(wire.create_topic(c, "bad.gone"), 0, "creating the topic")
+            end = time.monotonic() + 30
+            while commit(c, "gone", 3, topic="bad.gone") != 0:
+                check(time.monotonic() < end, "no commit is taken for the new topic")
+                time.sleep(0.1)
+            c.ask(DELETE_TOPICS, 1, array([string("bad.gone")]) + struct.pack(">i", 20000))
+            while commit(c, "gone", 4, topic="bad.gone") != UNKNOWN_TOPIC:
+                check(time.monotonic() < end, "a commit for a topic that is gone is taken")
+                time.sleep(0.1)
+
+    def many(self):
+        before = self.node.memory()
+        failures = []
+
+        def some(first):
+            try:
+                with Connection(self.node, 60) as c:
+                    for i in range(first, GROUPS, CONNECTIONS):
+                        equal(commit(c, f"many{i}", i), 0, f"the commit of group {i}")
+            except Exception as error:  # said by the main thread
+                failures.append(error)
+        threads = [threading.Thread(target=some, args=(i,)) for i in range(CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        check(not failures, failures[:1])
+        grown = self.node.memory() - before
+        if self.node.name == "moldau":
+            check(grown < 100 * MIB, f"memory grew by {grown // MIB} MiB for {GROUPS} groups")
+        self.node.restart()
+        with Connection(self.node, 60) as c:
+            for i in range(0, GROUPS, 97):
+                equal(committed(c, f"many{i}"), i, f"the offset of group {i} after a restart")
+            listed = c.ask(LIST_GROUPS, 0, b"")
+            equal(listed.count(b"many"), GROUPS, "groups listed")
+        return f"{GROUPS} groups: {grown // 1024} KiB"
+
+
+def run_bad_groups(suite, context):
+    tests = [("sizes of group ids and metadata", BadGroups.sizes), ("a topic that is gone", BadGroups.topic_gone),
+             ("10,000 groups", BadGroups.many)]
+    tests = [(f"bad groups: {name}", test) for name, test in tests if suite.wants(f"bad groups: {name}")]
+    if not tests:
+        return
+    node = context.new_node()
+    node.start()
+    groups = BadGroups(node)
+    for name, test in tests:
+        suite.run(name, lambda: test(groups))
+    suite.run("bad groups: the node lived through it all", lambda: check(node.alive(), node.log()[-3000:]))
+    node.stop()
