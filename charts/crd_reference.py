@@ -6,8 +6,13 @@ usage: crd_reference.py"""
 
 import glob
 import os
+import sys
 
-import yaml
+try:
+    import yaml
+except ImportError:  # another Python than Debian's, whose package this is
+    sys.path.append("/usr/lib/python3/dist-packages")
+    import yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PATH = os.path.join(ROOT, "docs/reference/crd.md")

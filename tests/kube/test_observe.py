@@ -37,7 +37,7 @@ def discovered(world):
 
 def documented_job(world):
     """The scrape configuration that docs/kubernetes.md gives, led through the API server."""
-    import yaml  # Debian's python3-yaml
+    from crd_reference import yaml
     with open(os.path.join(ROOT, "docs/kubernetes.md"), encoding="utf-8") as file:
         text = re.search(r"^    scrape_configs:\n(?:     .*\n)+", file.read(), re.M).group(0)
     job = yaml.safe_load(text)["scrape_configs"][0]
