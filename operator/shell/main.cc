@@ -12,9 +12,10 @@
 #include "operator/shell/operator_process.h"
 #include "operator/types/crd.h"
 
-// Some twenty threads of which one works: one arena serves them, and what is free goes back soon.
+// Some twenty threads of which one works: one arena serves them, none keeps a stock of its own, and
+// what is free goes back soon.
 extern "C" {
-const char* malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
+const char* malloc_conf = "narenas:1,tcache:false,dirty_decay_ms:1000,muzzy_decay_ms:0";
 }
 
 namespace {
