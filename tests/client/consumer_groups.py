@@ -162,8 +162,9 @@ def run_consumer_groups(suite, node, install, folder):
                 await_owned(members, [3, 3])
             equal(kind(), protocol, "the group's kind after the last member of the other protocol has left")
         await_all_read()
-        read = sum(int(count) for member in everybody for count in member.lines("read"))
-        check(read >= 5 * RECORDS, f"{read} records were read")
+        # A member that is ended between its commit and the answer has read, and does not know that it has committed.
+        polled = sum(int(count) for member in everybody for count in member.lines("polled"))
+        check(polled >= 5 * RECORDS, f"{polled} of {5 * RECORDS} records were read")
 
     suite.run("consumer groups: a rolling switch of protocols, there and back", with_members(rolling_switch))
     suite.run("consumer groups: members join, leave, die and survive a restart", with_members(join_leave_die))

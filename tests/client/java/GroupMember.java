@@ -9,8 +9,8 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * A member of a group until it is ended: prints what it owns ("assigned N") and reads ("read N"), commits what it
- * has read. usage: GroupMember BOOTSTRAP TOPIC GROUP [PROTOCOL]; a TOPIC that begins with '^' is an expression,
+ * A member of a group until it is ended: prints what it owns ("assigned N"), gets ("polled N") and has committed
+ * ("read N"). usage: GroupMember BOOTSTRAP TOPIC GROUP [PROTOCOL]; a TOPIC that begins with '^' is an expression,
  * PROTOCOL is consumer (the default) or classic.
  */
 public class GroupMember {
@@ -42,6 +42,7 @@ public class GroupMember {
                     System.out.println("assigned\t" + owned);
                 }
                 if (records.isEmpty()) continue;
+                System.out.println("polled\t" + records.count());
                 try {
                     consumer.commitSync();
                     System.out.println("read\t" + records.count());

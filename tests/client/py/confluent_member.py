@@ -29,6 +29,7 @@ def main():
             print(f"assigned\t{owned}", flush=True)
         if message is None or message.error():
             continue
+        print("polled\t1", flush=True)
         try:
             consumer.commit(message, asynchronous=False)
             print("read\t1", flush=True)
