@@ -11,12 +11,14 @@
 #include "broker/log/log_directory.h"
 #include "broker/node/coordinator_shard.h"
 #include "broker/node/hosting.h"
+#include "broker/node/metadata_follower.h"
 #include "broker/node/partition.h"
 #include "common/record/builder.h"
 #include "common/record/control.h"
 #include "tests/sim/disk/sim_disk.h"
 #include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_executor.h"
+#include "tests/sim/sim_rpc.h"
 
 namespace sim {
 namespace {
@@ -47,6 +49,10 @@ class Machine {
   void boot() {
     executor_ = std::make_unique<SimExecutor>(world_, "life " + std::to_string(++lives_));
     node_.emplace(config_, disk_, clock_, diag_);
+    controller_ = rpc_.connect("machine", "nobody", *executor_);
+    metadata_ = std::make_unique<broker::MetadataFollower>(*executor_, *controller_, diag_,
+                                                           world_.random("metadata"));
+    node_->metadata = metadata_.get();
     base::Random random = world_.random("directory");
     directory_ = std::move(*broker::LogDirectory::open(disk_, "/data", "cluster", base::BrokerId(1),
                                                        random, diag_, {}));
@@ -79,6 +85,8 @@ class Machine {
     flusher_.reset();
     directory_.reset();
     node_.reset();
+    metadata_.reset();
+    controller_.reset();
     executor_.reset();
   }
 
@@ -113,11 +121,14 @@ class Machine {
 
   World world_;
   SimClock clock_;
+  SimRpc rpc_{world_};
   SimDisk disk_;
   base::SilentDiag diag_;
   config::BrokerConfig config_;
   int lives_ = 0;
   std::unique_ptr<SimExecutor> executor_;
+  std::unique_ptr<io::RpcClient> controller_;
+  std::unique_ptr<broker::MetadataFollower> metadata_;  // of a cluster without topics
   std::optional<broker::Node> node_;
   std::unique_ptr<broker::LogDirectory> directory_;
   std::unique_ptr<broker::Flusher> flusher_;
