@@ -58,6 +58,10 @@ std::string kind_of(proto::FindingKind kind) {
       return "moving";
     case proto::FINDING_KIND_LEADER_NOT_PREFERRED:
       return "leader-not-preferred";
+    case proto::FINDING_KIND_DIRECTORY_FAILED:
+      return "directory-failed";
+    case proto::FINDING_KIND_DIRECTORY_FULL:
+      return "directory-full";
     default:
       return "other";
   }

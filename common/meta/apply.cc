@@ -1,5 +1,6 @@
 #include "common/meta/apply.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/mutant.h"
@@ -15,6 +16,26 @@ std::vector<base::BrokerId> broker_ids(const Ids& ids) {
   out.reserve(static_cast<std::size_t>(ids.size()));
   for (std::int32_t id : ids) out.push_back(base::BrokerId(id));
   return out;
+}
+
+std::vector<base::Uuid> uuids(const auto& ids) {
+  std::vector<base::Uuid> out;
+  out.reserve(static_cast<std::size_t>(ids.size()));
+  for (const proto::Uuid& id : ids) out.push_back(from_proto(id));
+  return out;
+}
+
+// Where the replica is from now on (zero: not told); kept by broker.
+void place(ReplicaDirectories& directories, base::BrokerId broker, base::Uuid directory) {
+  const auto at = std::ranges::lower_bound(directories, broker, {}, &ReplicaDirectory::broker);
+  const bool known = at != directories.end() && at->broker == broker;
+  if (directory.is_zero()) {
+    if (known) directories.erase(at);
+  } else if (known) {
+    at->directory = directory;
+  } else {
+    directories.insert(at, {broker, directory});
+  }
 }
 
 }  // namespace
@@ -59,6 +80,8 @@ ApplyResult<void> Builder::apply(const proto::Record& record) {
     case proto::Record::kBalancing:
       next_->balancing_ = record.balancing().active();
       return {};
+    case proto::Record::kReplicaDirectories:
+      return apply_replica_directories(record.replica_directories());
     case proto::Record::KIND_NOT_SET:
       break;
   }
@@ -91,7 +114,9 @@ ApplyResult<void> Builder::apply_broker(const proto::BrokerRecord& record) {
   broker->shutting_down = record.shutting_down();
   broker->draining = record.draining();
   broker->heartbeats = record.heartbeats();
-  for (const auto& each : record.directory_ids()) broker->directories.push_back(from_proto(each));
+  broker->directories = uuids(record.directory_ids());
+  broker->failed_directories = uuids(record.failed_directory_ids());
+  broker->full_directories = uuids(record.full_directory_ids());
   delta_.brokers.insert(broker->id);
   next_->brokers_.set(broker->id, broker);
   return {};
@@ -106,6 +131,12 @@ ApplyResult<void> Builder::apply_broker_change(const proto::BrokerChangeRecord& 
   if (record.has_fenced()) broker->fenced = record.fenced();
   if (record.has_shutting_down()) broker->shutting_down = record.shutting_down();
   if (record.has_draining()) broker->draining = record.draining();
+  if (record.has_failed_directories()) {
+    broker->failed_directories = uuids(record.failed_directories().ids());
+  }
+  if (record.has_full_directories()) {
+    broker->full_directories = uuids(record.full_directories().ids());
+  }
   delta_.brokers.insert(id);
   next_->brokers_.set(id, broker);
   return {};
@@ -169,6 +200,9 @@ ApplyResult<void> Builder::apply_partition(const proto::PartitionRecord& record)
   partition.isr_lost = record.isr_lost();
   partition.adding = broker_ids(record.adding());
   partition.removing = broker_ids(record.removing());
+  for (const auto& each : record.directories()) {
+    place(partition.directories, base::BrokerId(each.broker_id()), from_proto(each.directory_id()));
+  }
   topic->partitions.push_back(std::move(partition));
   ++next_->partition_count_;
   delta_.topics[id].partitions.insert(record.partition());
@@ -185,7 +219,12 @@ ApplyResult<void> Builder::apply_partition_change(const proto::PartitionChangeRe
   }
   Partition& partition = topic->partitions.change(static_cast<std::size_t>(record.partition()));
   if (record.has_isr()) partition.isr = broker_ids(record.isr().ids());
-  if (record.has_replicas()) partition.replicas = broker_ids(record.replicas().ids());
+  if (record.has_replicas()) {
+    partition.replicas = broker_ids(record.replicas().ids());
+    std::erase_if(partition.directories, [&](const ReplicaDirectory& each) {
+      return std::ranges::find(partition.replicas, each.broker) == partition.replicas.end();
+    });
+  }
   if (record.has_elr()) partition.elr = broker_ids(record.elr().ids());
   if (record.has_isr_lost()) partition.isr_lost = record.isr_lost();
   if (record.has_adding()) partition.adding = broker_ids(record.adding().ids());
@@ -196,6 +235,26 @@ ApplyResult<void> Builder::apply_partition_change(const proto::PartitionChangeRe
   }
   ++partition.partition_epoch;
   delta_.topics[id].partitions.insert(record.partition());
+  return {};
+}
+
+ApplyResult<void> Builder::apply_replica_directories(
+    const proto::ReplicaDirectoriesRecord& record) {
+  const base::BrokerId broker(record.broker_id());
+  const base::Uuid directory = from_proto(record.directory_id());
+  for (const auto& each : record.topics()) {
+    const base::Uuid id = from_proto(each.topic_id());
+    Topic* topic = change_topic(id);
+    if (!topic) continue;
+    for (const std::int32_t index : each.partitions()) {
+      if (index < 0 || static_cast<std::size_t>(index) >= topic->partitions.size()) continue;
+      Partition& partition = topic->partitions.change(static_cast<std::size_t>(index));
+      const bool holds = std::ranges::find(partition.replicas, broker) != partition.replicas.end();
+      if (!holds) continue;
+      place(partition.directories, broker, directory);
+      delta_.topics[id].partitions.insert(index);
+    }
+  }
   return {};
 }
 

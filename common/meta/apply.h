@@ -46,6 +46,7 @@ class Builder {
   ApplyResult<void> apply_remove_topic(const proto::RemoveTopicRecord& record);
   ApplyResult<void> apply_config(const proto::ConfigRecord& record);
   ApplyResult<void> apply_feature(const proto::FeatureRecord& record);
+  ApplyResult<void> apply_replica_directories(const proto::ReplicaDirectoriesRecord& record);
   ApplyResult<void> apply_producer_ids(const proto::ProducerIdsRecord& record);
 
   // The topic, copied once per batch so that it can be changed; null when unknown.

@@ -25,6 +25,12 @@ const Broker* Image::broker(base::BrokerId id) const {
   return found ? found->get() : nullptr;
 }
 
+bool Image::is_offline(base::BrokerId id, const Partition& partition) const {
+  const Broker* found = broker(id);
+  return found == nullptr || found->fenced ||
+         storage_of(*found, partition.directories) == Storage::kFailed;
+}
+
 const Configs& Image::cluster_configs() const { return or_none(broker_configs_.find("")); }
 
 const Configs& Image::broker_configs(base::BrokerId id) const {
@@ -50,6 +56,29 @@ std::string collision_key(std::string_view name) {
 const std::string* Image::colliding_topic(std::string_view name) const {
   const std::string key = collision_key(name);
   return key.empty() ? nullptr : collisions_.find(key);
+}
+
+const base::Uuid* directory_of(base::BrokerId broker, const ReplicaDirectories& directories) {
+  const auto found = std::ranges::find(directories, broker, &ReplicaDirectory::broker);
+  return found == directories.end() ? nullptr : &found->directory;
+}
+
+Storage storage_of(const Broker& broker, const ReplicaDirectories& directories) {
+  if (broker.failed_directories.empty() && broker.full_directories.empty()) return Storage::kGood;
+  const auto contains = [](const std::vector<base::Uuid>& ids, const base::Uuid& id) {
+    return std::ranges::find(ids, id) != ids.end();
+  };
+  if (const base::Uuid* id = directory_of(broker.id, directories)) {
+    if (contains(broker.failed_directories, *id)) return Storage::kFailed;
+    return contains(broker.full_directories, *id) ? Storage::kFull : Storage::kGood;
+  }
+  bool all_failed = true;
+  for (const base::Uuid& id : broker.directories) {
+    const bool failed = contains(broker.failed_directories, id);
+    all_failed = all_failed && failed;
+    if (!failed && !contains(broker.full_directories, id)) return Storage::kGood;
+  }
+  return all_failed ? Storage::kFailed : Storage::kFull;
 }
 
 bool is_internal_topic(std::string_view name) {

@@ -38,6 +38,9 @@ struct Broker {
   bool draining = false;                // its replicas move away; outlives a registration
   bool heartbeats = false;              // it sends them; without, it is never fenced
   std::vector<base::Uuid> directories;  // ids of its log directories; empty: not told
+  // Of those, sorted: out of service until another process registers; without space.
+  std::vector<base::Uuid> failed_directories;
+  std::vector<base::Uuid> full_directories;
   friend bool operator==(const Broker&, const Broker&) = default;
 
   // May lead and be in sync.
@@ -49,6 +52,21 @@ struct Broker {
     }
     return nullptr;
   }
+};
+
+// Which log directory of a broker holds a replica.
+struct ReplicaDirectory {
+  base::BrokerId broker;
+  base::Uuid directory;
+  friend bool operator==(const ReplicaDirectory&, const ReplicaDirectory&) = default;
+};
+using ReplicaDirectories = std::vector<ReplicaDirectory>;
+
+// Whether a replica can be written.
+enum class Storage : std::uint8_t {
+  kGood,
+  kFull,    // not now
+  kFailed,  // not by this process of the broker
 };
 
 struct Partition {
@@ -64,6 +82,8 @@ struct Partition {
   // A reassignment under way (KIP-455): both are among `replicas`.
   std::vector<base::BrokerId> adding;
   std::vector<base::BrokerId> removing;
+  // As far as brokers have told, by broker: those with one log directory need not.
+  ReplicaDirectories directories;
   friend bool operator==(const Partition&, const Partition&) = default;
 };
 
@@ -115,6 +135,8 @@ class Image {
   // Null when unknown.
   const Broker* broker(base::BrokerId id) const;
   const Brokers& brokers() const { return brokers_; }  // sorted by id
+  // The broker's replica serves nobody: it is not there, or its log directory has failed.
+  bool is_offline(base::BrokerId id, const Partition& partition) const;
 
   // Overrides; empty when there are none. Topic overrides are in Topic::configs.
   const Configs& cluster_configs() const;  // dynamic defaults of all brokers
@@ -151,6 +173,11 @@ class Image {
   std::int64_t partition_count_ = 0;
 };
 using ImagePtr = std::shared_ptr<const Image>;
+
+// Null when not told.
+const base::Uuid* directory_of(base::BrokerId broker, const ReplicaDirectories& directories);
+// Of the broker's replica, of which `directories` are told. Where nothing is told it may be in any.
+Storage storage_of(const Broker& broker, const ReplicaDirectories& directories);
 
 // The name with every '.' as '_', or empty when it has neither.
 std::string collision_key(std::string_view name);

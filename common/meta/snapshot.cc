@@ -24,6 +24,10 @@ void put_broker(const Broker& broker, proto::Snapshot& out) {
   record->set_draining(broker.draining);
   record->set_heartbeats(broker.heartbeats);
   for (base::Uuid id : broker.directories) to_proto(id, record->add_directory_ids());
+  for (base::Uuid id : broker.failed_directories) {
+    to_proto(id, record->add_failed_directory_ids());
+  }
+  for (base::Uuid id : broker.full_directories) to_proto(id, record->add_full_directory_ids());
 }
 
 void put_configs(proto::ConfigResource resource, const std::string& name, const Configs& configs,
@@ -55,6 +59,11 @@ void put_topic(const Topic& topic, proto::Snapshot& out) {
     partition->set_isr_lost(each.isr_lost);
     for (auto id : each.adding) partition->add_adding(id.value());
     for (auto id : each.removing) partition->add_removing(id.value());
+    for (const ReplicaDirectory& in : each.directories) {
+      auto* directory = partition->add_directories();
+      directory->set_broker_id(in.broker.value());
+      to_proto(in.directory, directory->mutable_directory_id());
+    }
   }
   put_configs(proto::CONFIG_RESOURCE_TOPIC, topic.name, topic.configs, out);
 }

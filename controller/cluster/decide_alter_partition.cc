@@ -29,6 +29,11 @@ Verdict<void> check_member(const proto::AlterPartitionRequest::Member& member,
   if (!broker) return ineligible("it is not registered.");
   if (broker->fenced) return ineligible("it is fenced.");
   if (broker->shutting_down && id != partition.leader) return ineligible("it is shutting down.");
+  if (id != partition.leader &&
+      meta::storage_of(*broker, partition.directories) != meta::Storage::kGood &&
+      !MUTANT("failed-directory-counts")) {
+    return ineligible("its log directory cannot be written.");
+  }
   // The leader may not have heard yet from a member that it took over.
   const bool unheard = member.broker_epoch() == -1 && contains(partition.isr, id);
   if (!unheard && member.broker_epoch() != broker->epoch.value() &&

@@ -3,9 +3,11 @@
 #include <limits>
 #include <set>
 
+#include "common/base/mutant.h"
 #include "common/meta/apply.h"
 #include "controller/cluster/decide.h"
 #include "controller/cluster/partition_change.h"
+#include "controller/cluster/placements.h"
 #include "controller/cluster/verdict.h"
 
 namespace controller::cluster {
@@ -64,32 +66,68 @@ bool is_same(const proto::RegisterBrokerRequest& request, const meta::Broker& br
   return true;
 }
 
-// What the broker held is gone: none of its log directories is one that it registered before.
-bool lost_its_disk(const proto::RegisterBrokerRequest& request, const meta::Broker& before) {
-  if (request.directory_ids().empty() || before.directories.empty()) return false;
-  return std::ranges::none_of(request.directory_ids(), [&](const proto::Uuid& id) {
-    return std::ranges::find(before.directories, meta::from_proto(id)) != before.directories.end();
-  });
-}
+// What became of a broker's log directories.
+class Directories {
+ public:
+  Directories(const proto::RegisterBrokerRequest& request, const meta::Broker* before)
+      : some_failed_(request.some_directories_failed()) {
+    for (const proto::Uuid& id : request.directory_ids()) now_.push_back(meta::from_proto(id));
+    if (now_.empty() || before == nullptr) return;
+    for (const base::Uuid& id : before->directories) {
+      if (!is_there(id)) missing_.push_back(id);
+    }
+  }
+  // Of those that are not named, and may hold what they held.
+  std::vector<base::Uuid> failed() const {
+    return some_failed_ ? missing_ : std::vector<base::Uuid>();
+  }
+  // The one of the replica that is missing. Where it was not told which one holds it: any that is,
+  // for the broker may have died before it could tell.
+  std::optional<base::Uuid> missing(base::BrokerId broker, const meta::Partition& partition) const {
+    if (now_.empty()) return std::nullopt;
+    const base::Uuid* told = meta::directory_of(broker, partition.directories);
+    if (told != nullptr) return is_there(*told) ? std::nullopt : std::optional(*told);
+    return missing_.empty() ? std::nullopt : std::optional(missing_.front());
+  }
+  // It holds nothing of the partition any more.
+  bool lost(base::BrokerId broker, const meta::Partition& partition) const {
+    return !some_failed_ && missing(broker, partition) && !MUTANT("lost-directory-counts");
+  }
+
+ private:
+  bool is_there(const base::Uuid& id) const { return std::ranges::find(now_, id) != now_.end(); }
+
+  std::vector<base::Uuid> now_;
+  std::vector<base::Uuid> missing_;
+  const bool some_failed_;
+};
 
 // A new process holds what its disk kept. What the last one led gets another leader or at least
 // another epoch, so that readers and followers who saw an end that is lost notice; after an unclean
 // end it does not count as one who holds all that was acknowledged, and on another disk it counts
 // as one who holds nothing.
-void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean, bool is_empty,
-                     const meta::Image& image, const Settings& settings,
-                     std::vector<proto::Record>& out) {
+void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean,
+                     const Directories& directories, const meta::Image& image,
+                     const Settings& settings, std::vector<proto::Record>& out) {
   const base::BrokerId id(request.broker_id());
   Roster roster(image);
   request.heartbeats() ? roster.lose(id) : roster.find(id);
+  Placements placements;
   each_partition_of(id, image, [&](const meta::Topic& topic, std::int32_t index, const auto& now) {
     PartitionChange change(topic, index);
     change.renew_leader = now.leader == id;
-    if (!is_clean) change.lost_tail = id;
+    const bool is_empty = directories.lost(id, now);
+    if (!is_clean || is_empty) change.lost_tail = id;
     change.lost_disk = is_empty;
     auto record = change.decide(roster, TopicRules::of(topic.configs, image, settings));
     if (record) out.push_back(std::move(*record));
+    // What is out of service is known to be there from now on, whatever is registered next; what is
+    // lost is told anew once the broker has made it again.
+    const auto in = directories.missing(id, now);
+    const bool told = meta::directory_of(id, now.directories) != nullptr;
+    if (in && told == is_empty) placements.add(is_empty ? base::Uuid{} : *in, topic.id, index);
   });
+  placements.write(id, out);
 }
 
 }  // namespace
@@ -126,13 +164,17 @@ Decision<proto::RegisterBrokerReply> register_broker(const proto::RegisterBroker
   record->set_fenced(request.heartbeats());
   record->set_draining(known && known->draining);
   *record->mutable_directory_ids() = request.directory_ids();
+  const Directories directories(request, known);
+  for (const base::Uuid& each : directories.failed()) {
+    meta::to_proto(each, record->add_directory_ids());
+    meta::to_proto(each, record->add_failed_directory_ids());
+  }
   if (!known && settings.balance_new_brokers && image.partition_count() > 0) {
     out.records.emplace_back().mutable_balancing()->set_active(true);
   }
   if (known) {
     const bool is_clean = !new_process || request.previous_broker_epoch() == known->epoch.value();
-    const bool is_empty = new_process && lost_its_disk(request, *known);
-    replace_process(request, is_clean && !is_empty, is_empty, image, settings, out.records);
+    replace_process(request, is_clean, directories, image, settings, out.records);
   }
   return out;
 }

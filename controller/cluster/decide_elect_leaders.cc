@@ -66,8 +66,9 @@ bool may_take_back(const meta::Partition& partition, const std::set<base::Broker
                    const Roster& roster, const meta::Image& image) {
   const base::BrokerId preferred = partition.replicas.front();
   return partition.leader != meta::kNoBroker && partition.leader != preferred &&
-         !is_moving(partition) && contains(partition.isr, preferred) && roster.live(preferred) &&
-         !unsettled.contains(preferred) && !image.broker(preferred)->draining;
+         !is_moving(partition) && contains(partition.isr, preferred) &&
+         roster.can_write(preferred, partition.directories) && !unsettled.contains(preferred) &&
+         !image.broker(preferred)->draining;
 }
 
 }  // namespace

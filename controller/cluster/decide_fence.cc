@@ -1,5 +1,9 @@
-// Brokers that come and go: fencing, heartbeats, controlled shutdown.
+// Brokers that come and go, wholly or with a log directory: fencing, heartbeats, controlled
+// shutdown.
+#include <algorithm>
+
 #include "common/base/mutant.h"
+#include "controller/cluster/directory_report.h"
 #include "controller/cluster/partition_change.h"
 #include "controller/cluster/verdict.h"
 
@@ -18,20 +22,33 @@ proto::BrokerChangeRecord* change_broker(const meta::Broker& broker,
 
 // Decides every partition of the broker anew; the roster says what became of it.
 void revisit(base::BrokerId broker, const Roster& roster, const meta::Image& image,
-             const Settings& settings, std::vector<proto::Record>& out) {
-  each_partition_of(broker, image, [&](const meta::Topic& topic, std::int32_t index, const auto&) {
-    PartitionChange change(topic, index);
-    auto record = change.decide(roster, TopicRules::of(topic.configs, image, settings));
-    if (record) out.push_back(std::move(*record));
-  });
+             const Settings& settings, std::vector<proto::Record>& out,
+             const DirectoryReport* report = nullptr) {
+  each_partition_of(
+      broker, image, [&](const meta::Topic& topic, std::int32_t index, const auto& now) {
+        PartitionChange change(topic, index);
+        if (report) change.directories = report->directories_of(topic.id, index, now);
+        auto record = change.decide(roster, TopicRules::of(topic.configs, image, settings));
+        if (record) out.push_back(std::move(*record));
+      });
 }
 
-void unfence(const meta::Broker& broker, const meta::Image& image, const Settings& settings,
-             std::vector<proto::Record>& out) {
-  change_broker(broker, out)->set_fenced(false);
-  Roster roster(image);
-  roster.find(broker.id);
-  revisit(broker.id, roster, image, settings, out);
+// Unfences the broker, if it returns, and takes note of its log directories.
+void take_report(const meta::Broker& broker, bool returns, const DirectoryReport& report,
+                 const meta::Image& image, const Settings& settings,
+                 std::vector<proto::Record>& out) {
+  if (returns || report.changes_broker()) {
+    auto* change = change_broker(broker, out);
+    if (returns) change->set_fenced(false);
+    if (report.changes_broker()) report.put_lists(*change);
+  }
+  if (returns || report.changes_storage()) {
+    Roster roster(image);
+    if (returns) roster.find(broker.id);
+    roster.replace(report.broker());
+    revisit(broker.id, roster, image, settings, out, &report);
+  }
+  report.put_placements(out);
 }
 
 void begin_shutdown(const meta::Broker& broker, const meta::Image& image, const Settings& settings,
@@ -131,7 +148,8 @@ Decision<proto::HeartbeatReply> heartbeat(const proto::HeartbeatRequest& request
   const bool caught_up =
       request.metadata_offset() >= broker->epoch.value() || MUTANT("unfence-before-caught-up");
   const bool returns = broker->fenced && !broker->shutting_down && caught_up;
-  if (returns) unfence(*broker, image, settings, out.records);
+  take_report(*broker, returns, DirectoryReport(request, *broker, image), image, settings,
+              out.records);
   out.reply.set_fenced(broker->fenced && !returns);
   return out;
 }

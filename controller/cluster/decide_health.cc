@@ -150,11 +150,32 @@ class Examination {
       } else {
         reply_.set_brokers_live(reply_.brokers_live() + 1);
       }
+      tell_directories(*broker, name);
       if (!broker->draining) continue;
       tell_broker(id, proto::FINDING_KIND_BROKER_DRAINING,
                   held == 0 ? name + " is drained: it may be stopped and unregistered."
                             : name + " is being drained: " + count_of(held, "replica") +
                                   " left. Wait, or resume it.");
+    }
+  }
+
+  void tell_directories(const meta::Broker& broker, const std::string& name) {
+    const auto count = [](const std::vector<base::Uuid>& ids) {
+      return std::to_string(ids.size()) + (ids.size() == 1 ? " log directory" : " log directories");
+    };
+    if (!broker.failed_directories.empty()) {
+      sick_ = true;
+      tell_broker(broker.id, proto::FINDING_KIND_DIRECTORY_FAILED,
+                  name + " has " + count(broker.failed_directories) +
+                      " out of service: a write failed, or it cannot be read. What it held is "
+                      "served by others where they have it. Look at its disk, then restart it.");
+    }
+    if (!broker.full_directories.empty()) {
+      sick_ = true;
+      tell_broker(broker.id, proto::FINDING_KIND_DIRECTORY_FULL,
+                  name + " has " + count(broker.full_directories) +
+                      " without space: others lead in its place where they can. Make space, or let "
+                      "less be retained; it goes on by itself then.");
     }
   }
 

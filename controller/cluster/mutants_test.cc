@@ -25,7 +25,7 @@ TEST(ClusterMutants, AreAllFound) {
   for (const char* mutant :
        {"skip-partition-epoch", "accept-stale-member-epoch", "keep-leader-epoch",
         "unfence-before-caught-up", "keep-elr-over-config", "isr-keeps-unclean-member",
-        "empty-disk-stays-in-isr"}) {
+        "empty-disk-stays-in-isr", "failed-directory-counts", "lost-directory-counts"}) {
     const std::uint64_t seed = first_violation(mutant, 200);
     EXPECT_NE(seed, 0u) << mutant;
     RecordProperty(mutant, static_cast<int>(seed));

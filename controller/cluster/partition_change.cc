@@ -26,14 +26,26 @@ void put(const Replicas& ids, proto::BrokerIds* out) {
 
 }  // namespace
 
+const meta::Broker* Roster::broker(base::BrokerId id) const {
+  const auto replaced = replaced_.find(id);
+  return replaced != replaced_.end() ? &replaced->second : image_.broker(id);
+}
+
 bool Roster::present(base::BrokerId id) const {
-  const meta::Broker* broker = image_.broker(id);
-  if (!broker || lost_.contains(id)) return false;
-  return !broker->fenced || found_.contains(id);
+  const meta::Broker* found = broker(id);
+  if (!found || lost_.contains(id)) return false;
+  return !found->fenced || found_.contains(id);
 }
 
 bool Roster::live(base::BrokerId id) const {
-  return present(id) && !leaving_.contains(id) && !image_.broker(id)->shutting_down;
+  return present(id) && !leaving_.contains(id) && !broker(id)->shutting_down;
+}
+
+meta::Storage Roster::storage(base::BrokerId id,
+                              const meta::ReplicaDirectories& directories) const {
+  if (MUTANT("failed-directory-counts")) return meta::Storage::kGood;
+  const meta::Broker* found = broker(id);
+  return found ? meta::storage_of(*found, directories) : meta::Storage::kFailed;
 }
 
 TopicRules TopicRules::of(const meta::Configs& topic, const meta::Image& image,
@@ -92,6 +104,7 @@ PartitionChange::PartitionChange(const meta::Topic& topic, std::int32_t index)
   elr = before_.elr;
   adding = before_.adding;
   removing = before_.removing;
+  directories = before_.directories;
 }
 
 std::optional<proto::Record> PartitionChange::decide(const Roster& roster,
@@ -115,7 +128,8 @@ void PartitionChange::forget_tail(const Roster& roster) {
   if (isr.size() > 1) {
     isr = without(isr, *lost_tail);
   } else if (!elr.empty()) {
-    auto heir = std::ranges::find_if(elr, [&](base::BrokerId id) { return roster.live(id); });
+    auto heir = std::ranges::find_if(
+        elr, [&](base::BrokerId id) { return roster.can_write(id, directories); });
     isr = {heir == elr.end() ? elr.front() : *heir};
   } else if (lost_disk && !MUTANT("empty-disk-stays-in-isr")) {
     isr_lost_ = true;
@@ -139,17 +153,19 @@ void PartitionChange::elect(const Roster& roster, const TopicRules& rules) {
   const auto leader = leader_ == meta::kNoBroker || isr_lost_
                           ? std::nullopt
                           : std::optional<base::BrokerId>(leader_);
+  const auto can_write = [&](base::BrokerId id) { return roster.can_write(id, directories); };
   auto chosen = place::choose_leader({.replicas = replicas,
                                       .isr = isr_lost_ ? Replicas{} : isr,
                                       .elr = elr,
                                       .leader = leader,
-                                      .live = [&](base::BrokerId id) { return roster.live(id); },
+                                      .live = can_write,
                                       .wish = wish,
                                       .unclean = rules.unclean,
                                       .empty = isr_lost_ ? isr : Replicas{}});
-  // A leader in its shutdown that nobody can follow leads until it is gone.
-  const bool can_stay =
-      leader && contains(isr, *leader) && contains(replicas, *leader) && roster.present(*leader);
+  // A leader in its shutdown, or with a full disk, that nobody can follow leads until it is gone.
+  const bool can_stay = leader && contains(isr, *leader) && contains(replicas, *leader) &&
+                        roster.present(*leader) &&
+                        roster.storage(*leader, directories) != meta::Storage::kFailed;
   if (can_stay && (!chosen || chosen->ground != place::Ground::kInSync)) {
     chosen = place::Chosen{*leader};
   }
@@ -163,7 +179,7 @@ void PartitionChange::elect(const Roster& roster, const TopicRules& rules) {
   if (isr_lost_) return;
   Replicas live;
   for (base::BrokerId id : isr) {
-    if (id == leader_ || roster.live(id)) live.push_back(id);
+    if (id == leader_ || can_write(id)) live.push_back(id);
   }
   if (!live.empty()) isr = std::move(live);
 }

@@ -3,6 +3,8 @@
 // through here, so the rules stand once:
 //
 //   - the ISR holds live brokers only; when none of it is live, it stays as it is (never empty)
+//   - whose log directory is full or has failed counts as one that is not live; but who leads on a
+//     full disk goes on while nobody in sync can write (what is there can be read)
 //   - the leader is in the ISR; from the ELR, or an unclean one, it is the whole ISR
 //   - below min.insync.replicas who leaves the ISR is kept in the ELR, unless it lost its tail
 //   - when the only one in the ISR lost its disk, and the ELR is empty, nobody leads but by an
@@ -14,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -31,14 +34,24 @@ class Roster {
   void lose(base::BrokerId id) { lost_.insert(id); }      // becomes fenced
   void leave(base::BrokerId id) { leaving_.insert(id); }  // begins its shutdown
   void find(base::BrokerId id) { found_.insert(id); }     // becomes unfenced
+  void replace(const meta::Broker& broker) { replaced_[broker.id] = broker; }
 
   // Registered and not fenced.
   bool present(base::BrokerId id) const;
   // Also not shutting down.
   bool live(base::BrokerId id) const;
+  // Of its replica, which is in one of `directories`. A broker that is not registered is kFailed.
+  meta::Storage storage(base::BrokerId id, const meta::ReplicaDirectories& directories) const;
+  // Live, and its replica can be written.
+  bool can_write(base::BrokerId id, const meta::ReplicaDirectories& directories) const {
+    return live(id) && storage(id, directories) == meta::Storage::kGood;
+  }
 
  private:
+  const meta::Broker* broker(base::BrokerId id) const;
+
   const meta::Image& image_;
+  std::map<base::BrokerId, meta::Broker> replaced_;
   std::set<base::BrokerId> lost_;
   std::set<base::BrokerId> leaving_;
   std::set<base::BrokerId> found_;
@@ -72,6 +85,7 @@ class PartitionChange {
   Replicas elr;
   Replicas adding;
   Replicas removing;
+  meta::ReplicaDirectories directories;  // where replicas are; not part of the change
   place::Wish wish = place::Wish::kKeep;
   bool renew_leader = false;  // another leader epoch even under the same leader
   // Its process ended uncleanly: what was acknowledged may be missing there.

@@ -55,19 +55,27 @@ std::int64_t RandomCluster::enroll(std::int32_t id, Kept kept) {
   request.set_broker_id(id);
   request.set_heartbeats(true);
   request.set_previous_broker_epoch(kept == Kept::kAll && known ? known->epoch.value() : -1);
-  if (kept == Kept::kNothing || !known) disks_[id] = ++incarnations_;
-  request.add_directory_ids()->set_low(disks_[id]);
+  put_directories(id, known ? kept : Kept::kNothing, request);
   request.mutable_incarnation()->set_low(++incarnations_);
   auto* listener = request.add_listeners();
   listener->set_name("PLAINTEXT");
   listener->set_host("localhost");
   listener->set_port(9092);
-  if (known && kept != Kept::kAll) {
+  if (known && (kept == Kept::kSome || kept == Kept::kNothing)) {
     if (kept == Kept::kSome) lost_tail_ = base::BrokerId(id);
     for (auto& [key, ghost] : ghosts_) ghost.whole.erase(base::BrokerId(id));
   }
   processes_[id] = {.incarnation = incarnations_};
   return apply(register_broker(request, *image_, settings_).records);
+}
+
+void RandomCluster::bounce(std::int32_t id, const RandomEvent& event) {
+  constexpr Kept kKept[] = {Kept::kAll, Kept::kSome,         Kept::kAll, Kept::kSome,
+                            Kept::kAll, Kept::kOneDirectory, Kept::kAll, Kept::kNothing};
+  enroll(id, kKept[event.b % 8]);
+  if (event.c % 2 == 0) return;
+  processes_[id].view = image_;  // it is back at once
+  beat(id, 0, false);
 }
 
 void RandomCluster::beat(std::int32_t id, std::uint8_t lag, bool want_shutdown) {
@@ -211,12 +219,10 @@ std::optional<std::string> RandomCluster::step(const RandomEvent& event) {
   delivered_.reset();
   asked_unclean_ = false;
   const std::int32_t id = broker_of(event.a);
-  switch (event.kind % 16) {
+  settle_replicas();
+  switch (event.kind % 18) {
     case 0:
-      enroll(id, event.b % 2 == 0 ? Kept::kAll : event.b % 8 != 7 ? Kept::kSome : Kept::kNothing);
-      if (event.c % 2 == 0) break;
-      processes_[id].view = image_;  // it is back at once
-      beat(id, 0, false);
+      bounce(id, event);
       break;
     case 1:
     case 2:
@@ -253,6 +259,10 @@ std::optional<std::string> RandomCluster::step(const RandomEvent& event) {
     case 14:
       drain(event);
       break;
+    case 15:
+    case 16:
+      tell_directories(event);
+      break;
     default:
       processes_[id].view = image_;  // it applies what there is
       break;
@@ -277,6 +287,7 @@ void RandomCluster::check() {
       const meta::Partition* before = before_->partition(name, index);
       check_partition(key, before, now);
       check_data(key, before, now);
+      check_storage(key, before, now);
     }
   }
 }

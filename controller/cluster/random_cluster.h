@@ -10,6 +10,7 @@
 //     or the last one who had it lost its tail
 //   - whose last member in sync lost its disk has no leader until an unclean election
 //   - who is unfenced had applied its registration
+//   - nobody leads or joins whose log directory is known to have failed
 #pragma once
 
 #include <cstdint>
@@ -68,9 +69,15 @@ class RandomCluster {
 
   std::int64_t apply(const std::vector<proto::Record>& records);
   // What a process finds on its disk: all, perhaps not the tail, or another disk.
-  enum class Kept : std::uint8_t { kAll, kSome, kNothing };
+  enum class Kept : std::uint8_t { kAll, kSome, kOneDirectory, kNothing };
   std::int64_t enroll(std::int32_t id, Kept kept);
+  void bounce(std::int32_t id, const RandomEvent& event);
   void beat(std::int32_t id, std::uint8_t lag, bool want_shutdown);
+  // Log directories: random_cluster_directories.cc.
+  void put_directories(std::int32_t id, Kept kept, proto::RegisterBrokerRequest& request);
+  void settle_replicas();
+  void tell_directories(const RandomEvent& event);
+  void check_storage(const Key& key, const meta::Partition* before, const meta::Partition& now);
   void propose(const RandomEvent& event);
   void deliver(const RandomEvent& event);
   void acknowledge(const Key& key);
@@ -95,7 +102,10 @@ class RandomCluster {
   std::int64_t offset_ = 0;
   std::uint64_t incarnations_ = 0;
   std::map<std::int32_t, Process> processes_;
-  std::map<std::int32_t, std::uint64_t> disks_;  // which one a broker has
+  // What is so, whatever the controller knows of it.
+  std::map<std::int32_t, std::vector<base::Uuid>> directories_;  // that a broker has
+  std::map<std::int32_t, std::set<base::Uuid>> failed_;          // of this process
+  std::map<std::pair<Key, std::int32_t>, base::Uuid> homes_;     // of each replica
   std::vector<InFlight> in_flight_;
   std::map<Key, Ghost> ghosts_;
   // Of this step.

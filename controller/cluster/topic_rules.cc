@@ -16,6 +16,11 @@ bool is_name_character(char c) {
          c == '_' || c == '-';
 }
 
+// It can make a replica, too.
+bool can_write(base::BrokerId id, const meta::Image& image) {
+  return meta::storage_of(*image.broker(id), {}) == meta::Storage::kGood;
+}
+
 bool is_live(base::BrokerId id, const meta::Image& image) {
   const meta::Broker* broker = image.broker(id);
   return broker && broker->live();
@@ -111,9 +116,11 @@ proto::Record new_partition(base::Uuid topic, std::int32_t index, const Replicas
   meta::to_proto(topic, partition->mutable_topic_id());
   partition->set_partition(index);
   partition->set_leader(meta::kNoBroker.value());
+  const bool some_can = std::ranges::any_of(
+      replicas, [&](base::BrokerId id) { return is_live(id, image) && can_write(id, image); });
   for (base::BrokerId id : replicas) {
     partition->add_replicas(id.value());
-    if (!is_live(id, image)) continue;
+    if (!is_live(id, image) || (some_can && !can_write(id, image))) continue;
     if (partition->isr_size() == 0) partition->set_leader(id.value());
     partition->add_isr(id.value());
   }
