@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "broker/api/session.h"
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "broker/node/broker_peers.h"
 #include "broker/node/controller_client.h"
 #include "broker/node/coordinator.h"
@@ -38,9 +38,12 @@ void Broker::start(const std::string& cluster_id, std::vector<meta::Listener> li
                    OnRefused refused) {
   started_ = std::move(done);
   refused_ = std::move(refused);
-  auto left = std::make_shared<io::IoResult<LogDirectory::Left>>();
+  auto left = std::make_shared<io::IoResult<LogDirectories::Left>>();
   home().blocking(
-      [this, left] { *left = LogDirectory::look_at(seams_.disk, config_.log_dirs.front()); },
+      [this, left] {
+        base::Random random = seams_.random.split("log directory");
+        *left = LogDirectories::look_at(seams_.disk, config_.log_dirs, random);
+      },
       [this, left, cluster_id, listeners = std::move(listeners)]() mutable {
         if (!*left) return started_(std::unexpected(left->error()));
         introduce(cluster_id.empty() ? (*left)->cluster_id : cluster_id, std::move(listeners),
@@ -49,7 +52,7 @@ void Broker::start(const std::string& cluster_id, std::vector<meta::Listener> li
 }
 
 void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
-                       const LogDirectory::Left& left) {
+                       const LogDirectories::Left& left) {
   controller_ = std::make_unique<ControllerClient>(home(), seams_.controller);
   registrar_ = std::make_unique<Registrar>(
       home(), *controller_, seams_.diag, seams_.random.split("registrar"),
@@ -60,9 +63,7 @@ void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener
           .session_timeout = std::chrono::milliseconds(config_.broker_session_timeout_ms)});
   node_.registrar = registrar_.get();
   // A new directory's id is told before it is written: should that fail, the next one is as empty.
-  base::Random directory_random = seams_.random.split("log directory");
-  directory_id_ =
-      left.directory_id.is_zero() ? base::Uuid::random(directory_random) : left.directory_id;
+  left_ = left;
   base::Random random = seams_.random.split("incarnation");
   registrar_->start(
       {.id = node_.broker_id,
@@ -71,7 +72,8 @@ void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener
        .listeners = std::move(listeners),
        .rack = config_.broker_rack.value_or(""),
        .previous_epoch = left.clean_epoch,
-       .directories = {directory_id_}},
+       .directories = left_.ids(),
+       .some_directories_failed = left_.some_failed()},
       [this](const Registrar::Registered& registered) { on_registered(registered); },
       [this](const CallError& error) { refused_(error.message); });
 }
@@ -79,34 +81,36 @@ void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener
 void Broker::on_registered(const Registrar::Registered& registered) {
   if (!node_.cluster_id.empty()) return;  // not for the first time
   node_.cluster_id = registered.cluster_id.to_string();
-  auto opened = std::make_shared<io::IoResult<std::unique_ptr<LogDirectory>>>();
+  auto opened = std::make_shared<io::IoResult<std::unique_ptr<LogDirectories>>>();
   home().blocking(
       [this, opened] {
         base::Random random = seams_.random.split("log directory");
-        *opened =
-            LogDirectory::open(seams_.disk, config_.log_dirs.front(), node_.cluster_id,
-                               node_.broker_id, random, seams_.diag, {.new_id = directory_id_});
+        *opened = LogDirectories::open(
+            {.disk = seams_.disk, .home = home(), .clock = seams_.clock, .diag = seams_.diag},
+            left_, node_.cluster_id, node_.broker_id, random);
       },
       [this, opened] {
         if (!*opened) return started_(std::unexpected(opened->error()));
-        directory_ = std::move(**opened);
+        directories_ = std::move(**opened);
         begin();
       });
 }
 
 void Broker::begin() {
-  node_.log_directory = directory_.get();
-  flusher_ = std::make_unique<Flusher>(seams_.disk, directory_->path(), directory_->health(),
-                                       home(), FlusherOptions{.clock = &seams_.clock});
+  node_.directories = directories_.get();
   metadata_ = std::make_unique<MetadataFollower>(home(), seams_.controller, seams_.diag,
                                                  seams_.random.split("metadata"));
   producer_ids_ = std::make_unique<ProducerIds>(node_.broker_id, home(), *controller_, *registrar_);
   hosting_ = std::make_unique<Hosting>(
-      node_, seams_.disk, *directory_, *flusher_, home(), seams_.random.split("hosting"),
+      node_, seams_.disk, *directories_, home(), seams_.random.split("hosting"),
       Hosting::Chores{
           .openers =
               static_cast<std::size_t>(std::max(1, config_.num_recovery_threads_per_data_dir)),
           .retention_every = std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
+  directory_watch_ = std::make_unique<DirectoryWatch>(node_, *directories_, home(),
+                                                      [this] { registrar_->heartbeat_soon(); });
+  registrar_->describe_with(
+      [this](proto::HeartbeatRequest& request) { directory_watch_->describe(request); });
   isr_changes_ = std::make_unique<IsrChanges>(
       home(), *controller_, *registrar_, table_, seams_.diag, seams_.random.split("isr"),
       IsrChanges::Options{.self = node_.broker_id,
@@ -155,6 +159,7 @@ void Broker::begin() {
 void Broker::on_applied(const meta::Image& after, const meta::Delta& delta) {
   replicator_->on_change(after, delta);
   isr_changes_->count(delta);
+  directory_watch_->on_applied(after, delta);
   registrar_->applied(after.offset());
   const meta::Broker* self = after.broker(node_.broker_id);
   if (started_ == nullptr || self == nullptr || self->fenced ||
@@ -193,7 +198,7 @@ void Broker::on_every_reactor(std::function<void()> then) {
 }
 
 void Broker::abandon() {
-  if (flusher_) flusher_->abandon();
+  if (directories_) directories_->abandon();
   if (replicator_) replicator_->abandon();
   // Partitions and who waits for them hold each other.
   for (const auto& [id, topic] : table_.snapshot()->by_id) {
@@ -221,7 +226,9 @@ void Broker::close(std::move_only_function<void()> done) {
       isr_changes_->stop();
       transactions_->stop();
       groups_->stop();
-      flusher_->stop([this, shared_done] { hosting_->stop([shared_done] { (*shared_done)(); }); });
+      directory_watch_->stop();
+      directories_->stop_flushing(
+          [this, shared_done] { hosting_->stop([shared_done] { (*shared_done)(); }); });
     });
   });
 }

@@ -1,7 +1,8 @@
 // One broker, assembled from seams: main and the simulator start the same object. Reactor 0 is the
 // home of what exists once (metadata, hosting, coordinators' loading); connections live on all.
 //
-//   start -> register -> lock and open the log directory -> follow the metadata -> open partitions
+//   start -> register -> lock and open the log directories -> follow the metadata -> open
+//   partitions
 //   -> unfenced: ready ... stop -> hand leaderships over -> refuse requests -> flush -> close
 //   cleanly.
 #pragma once
@@ -11,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/log/log_directories.h"
+#include "broker/node/directory_watch.h"
 #include "broker/node/hosting.h"
 #include "broker/node/isr_changes.h"
 #include "broker/node/node.h"
@@ -41,7 +44,6 @@ class Broker {
   using Done = std::move_only_function<void(io::IoResult<void>)>;
   using OnRefused = std::function<void(const std::string& why)>;
 
-  // The first of config.log_dirs holds the logs.
   Broker(Seams seams, config::BrokerConfig config);
   ~Broker();
   Broker(const Broker&) = delete;
@@ -65,13 +67,13 @@ class Broker {
   Node& node() { return node_; }
   Hosting& hosting() { return *hosting_; }  // after start's directory was opened
   Hosting::Progress progress() const;       // any thread
-  const Flusher* flusher() const { return flusher_.get(); }
+  const LogDirectories& directories() const { return *directories_; }
   const IsrChanges* isr_changes() const { return isr_changes_.get(); }
 
  private:
   io::Executor& home() { return node_.reactors[0]->executor; }
   void introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
-                 const LogDirectory::Left& left);
+                 const LogDirectories::Left& left);
   void on_registered(const Registrar::Registered& registered);
   void begin();
   void on_applied(const meta::Image& after, const meta::Delta& delta);
@@ -83,15 +85,15 @@ class Broker {
   Node node_;
   Done started_;
   OnRefused refused_;
-  base::Uuid directory_id_;  // of log.dirs, on the disk or about to be
-  std::unique_ptr<LogDirectory> directory_;
-  std::unique_ptr<Flusher> flusher_;
+  LogDirectories::Left left_;  // by the process before; ids are on the disks or about to be
+  std::unique_ptr<LogDirectories> directories_;
   PartitionTable table_;  // logs go before what they share
   std::unique_ptr<ControllerClient> controller_;
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<MetadataFollower> metadata_;
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Hosting> hosting_;
+  std::unique_ptr<DirectoryWatch> directory_watch_;
   std::unique_ptr<BrokerPeers> peers_;
   std::unique_ptr<TxnCoordinators> transactions_;
   std::unique_ptr<GroupCoordinators> groups_;

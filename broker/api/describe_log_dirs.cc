@@ -1,8 +1,8 @@
-// DescribeLogDirs, versions 1-5: the log directory with its space and the sizes of partitions.
+// DescribeLogDirs, versions 1-5: the log directories with their space and the sizes of partitions.
 #include <algorithm>
 
 #include "broker/api/handlers.h"
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "broker/node/partition.h"
 #include "common/io/disk.h"
 #include "common/wire/msg/describe_log_dirs_request.h"
@@ -25,48 +25,59 @@ void add_partition(wire::DescribeLogDirsResponse::DescribeLogDirsTopic& topic, s
   out.is_future_key = false;
 }
 
-void add_topic(const TopicPartitions& topic, Result& out) {
+// The partitions of a topic that are in the directory and asked for.
+void add_topic(const TopicPartitions& topic, const LogDirectory& directory,
+               const std::vector<std::int32_t>* asked, Result& out) {
   wire::DescribeLogDirsResponse::DescribeLogDirsTopic described;
   described.name = topic.name;
   for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
-    if (topic.partitions[i] == nullptr) continue;
-    add_partition(described, static_cast<std::int32_t>(i), *topic.partitions[i]);
+    const auto index = static_cast<std::int32_t>(i);
+    if (topic.partitions[i] == nullptr || topic.partitions[i]->directory() != &directory) continue;
+    if (asked != nullptr && std::ranges::find(*asked, index) == asked->end()) continue;
+    add_partition(described, index, *topic.partitions[i]);
   }
   if (!described.partitions.empty()) out.topics.push_back(std::move(described));
+}
+
+void add_topics(Context& context, const wire::DescribeLogDirsRequest& request,
+                const LogDirectory& directory, Result& out) {
+  const auto table = context.node.partitions->snapshot();
+  if (!request.topics) {
+    const auto image = context.node.image();  // sorted by name
+    for (const auto& [name, topic] : image->topics()) {
+      if (const auto* here = table->find(topic->id)) add_topic(*here, directory, nullptr, out);
+    }
+    return;
+  }
+  for (const auto& asked : *request.topics) {
+    const TopicPartitions* topic = table->find(asked.topic);
+    if (topic != nullptr) add_topic(*topic, directory, &asked.partitions, out);
+  }
 }
 
 }  // namespace
 
 void describe_log_dirs(Context& context, const wire::DescribeLogDirsRequest& request,
                        Reply<wire::DescribeLogDirsResponse> reply) {
-  const auto table = context.node.partitions->snapshot();
   wire::DescribeLogDirsResponse response;
-  Result& out = response.results.emplace_back();
-  out.log_dir = context.node.log_directory->path();
-  if (context.node.log_directory->failed()) {
+  const LogDirectories& directories = *context.node.directories;
+  for (const auto& store : directories.all()) {
+    Result& out = response.results.emplace_back();
+    out.log_dir = store->directory->path();
+    if (store->failed()) {
+      out.error_code = ErrorCode::kKafkaStorageError;
+      continue;
+    }
+    if (const auto space = context.node.disk.space(out.log_dir)) {
+      out.total_bytes = static_cast<std::int64_t>(space->total_bytes);
+      out.usable_bytes = static_cast<std::int64_t>(space->free_bytes);
+    }
+    add_topics(context, request, *store->directory, out);
+  }
+  for (const auto& unreadable : directories.unreadable()) {
+    Result& out = response.results.emplace_back();
+    out.log_dir = unreadable.path;
     out.error_code = ErrorCode::kKafkaStorageError;
-    return reply(response);
-  }
-  if (const auto space = context.node.disk.space(out.log_dir)) {
-    out.total_bytes = static_cast<std::int64_t>(space->total_bytes);
-    out.usable_bytes = static_cast<std::int64_t>(space->free_bytes);
-  }
-  if (!request.topics) {
-    const auto image = context.node.image();  // sorted by name
-    for (const auto& [name, topic] : image->topics()) {
-      if (const auto* here = table->find(topic->id)) add_topic(*here, out);
-    }
-    return reply(response);
-  }
-  for (const auto& asked : *request.topics) {
-    const TopicPartitions* topic = table->find(asked.topic);
-    if (topic == nullptr) continue;
-    auto& described = out.topics.emplace_back();
-    described.name = asked.topic;
-    for (const std::int32_t index : asked.partitions) {
-      const auto partition = table->find(asked.topic, index);
-      if (partition != nullptr) add_partition(described, index, *partition);
-    }
   }
   reply(response);
 }

@@ -21,8 +21,7 @@ void describe(const meta::Image& image, const meta::Partition& partition, std::i
   if (partition.leader == meta::kNoBroker) out.error_code = ErrorCode::kLeaderNotAvailable;
   for (const auto id : partition.replicas) {
     out.replica_nodes.push_back(id.value());
-    const meta::Broker* broker = image.broker(id);
-    if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id.value());
+    if (image.is_offline(id, partition)) out.offline_replicas.push_back(id.value());
   }
   if (!partition.isr_lost) {
     for (const auto id : partition.isr) out.isr_nodes.push_back(id.value());

@@ -50,8 +50,7 @@ Topic describe(const meta::Topic& topic, const meta::Image& image, const Wanted&
     if (partition.leader == meta::kNoBroker) each.error_code = ErrorCode::kLeaderNotAvailable;
     for (const auto id : partition.replicas) {
       each.replica_nodes.push_back(id.value());
-      const meta::Broker* broker = image.broker(id);
-      if (broker == nullptr || broker->fenced) each.offline_replicas.push_back(id.value());
+      if (image.is_offline(id, partition)) each.offline_replicas.push_back(id.value());
     }
     if (!partition.isr_lost) {
       for (const auto id : partition.isr) each.isr_nodes.push_back(id.value());

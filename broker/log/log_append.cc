@@ -83,6 +83,7 @@ io::IoResult<AppendResult> Log::append_stamped(std::span<const base::BytesView> 
   if (auto wrote = write_shares(append, now); !wrote) {
     const io::IoError error = wrote.error();
     const bool passes = is_full_disk(error);
+    if (passes) services_.health.note_full();
     take_back(append);
     if (!passes && !failed_) return std::unexpected(fail(error));
     return std::unexpected(failed_ ? *failed_ : error);

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kCleanMarker = "/.kafka_cleanshutdown";
 constexpr std::string_view kIdentity = "/meta.properties";
 constexpr std::string_view kDeleted = "-delete";
+constexpr std::string_view kSpaceTry = "/.moldau-space";
 
 std::string encode_identity(const DirectoryIdentity& identity) {
   return "#\nversion=1\ncluster.id=" + identity.cluster_id +
@@ -105,8 +106,8 @@ io::IoResult<std::unique_ptr<LogDirectory>> LogDirectory::open(io::Disk& disk, s
 
 io::IoResult<LogDirectory::Left> LogDirectory::look_at(io::Disk& disk, const std::string& path) {
   Left left;
-  if (!disk.exists(path + std::string(kIdentity))) return left;
   const auto text = disk.read_file(path + std::string(kIdentity));
+  if (!text && text.error().code == ENOENT) return left;
   if (!text) return std::unexpected(text.error());
   const auto identity = parse_identity(*text);
   if (!identity) {
@@ -259,7 +260,7 @@ void LogDirectory::note_failure(const io::IoError& error) {
     case ENOMEM:
       return;
     default:
-      if (!is_full_disk(error)) health_.fail(error);
+      is_full_disk(error) ? health_.note_full() : health_.fail(error);
   }
 }
 
@@ -361,8 +362,20 @@ std::optional<base::Offset> LogDirectory::high_watermark_of(const PartitionName&
 io::IoResult<void> LogDirectory::write_checkpoint(OffsetCheckpoint& checkpoint) {
   if (health_.failed()) return std::unexpected(*health_.reason());
   auto wrote = checkpoint.write();
-  if (!wrote && !is_full_disk(wrote.error())) health_.fail(wrote.error());
+  if (!wrote) is_full_disk(wrote.error()) ? health_.note_full() : health_.fail(wrote.error());
   return wrote;
+}
+
+// Quotas and reserves tell less about space than a write does.
+void LogDirectory::try_space() {
+  constexpr std::size_t kTryBytes = 1 << 20;
+  const std::string path = path_ + std::string(kSpaceTry);
+  const base::Bytes bytes(kTryBytes, std::byte{0});
+  auto file = disk_.open(path, io::OpenMode::kCreateEmpty);
+  auto wrote =
+      file ? (*file)->write_at(bytes, 0) : io::IoResult<void>(std::unexpected(file.error()));
+  if (file) (void)disk_.remove(path);
+  if (wrote) health_.note_space();
 }
 
 io::IoResult<void> LogDirectory::write_starts() { return write_checkpoint(starts_); }

@@ -71,6 +71,10 @@ class LogDirectory {
 
   const std::string& path() const { return path_; }
   const DirectoryIdentity& identity() const { return identity_; }
+  // The partition's directory is there. Blocks.
+  bool holds(const PartitionName& name) const { return disk_.exists(partition_path(name)); }
+  // Writes a little, takes it away again, and notes in health() whether there was space. Blocks.
+  void try_space();
   // How the process before ended.
   bool was_clean() const { return was_clean_; }
   LogHealth& health() { return health_; }

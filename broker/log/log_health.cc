@@ -24,4 +24,19 @@ void LogHealth::on_failure(std::function<void(const io::IoError&)> listener) {
   listeners_.push_back(std::move(listener));
 }
 
+void LogHealth::note_full() {
+  if (full_.exchange(true, std::memory_order_acq_rel)) return;
+  std::vector<std::function<void()>> listeners;
+  {
+    std::lock_guard lock(mutex_);
+    listeners = full_listeners_;
+  }
+  for (const auto& listener : listeners) listener();
+}
+
+void LogHealth::on_full(std::function<void()> listener) {
+  std::lock_guard lock(mutex_);
+  full_listeners_.push_back(std::move(listener));
+}
+
 }  // namespace broker

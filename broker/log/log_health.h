@@ -1,6 +1,6 @@
 // Whether a log directory may still be written. The first failed write (except for a full disk) or
 // sync puts it out of service for good: what the medium holds is then unknown, and only a restart,
-// with its recovery, finds out. Thread-safe.
+// with its recovery, finds out. A full disk passes, and is told apart: full(). Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -24,11 +24,20 @@ class LogHealth {
   // caller of Log or Flusher may hold: post to an executor.
   void on_failure(std::function<void(const io::IoError&)> listener);
 
+  // A write found no space, and it is not known yet that there is some.
+  bool full() const { return full_.load(std::memory_order_acquire); }
+  void note_full();
+  void note_space() { full_.store(false, std::memory_order_release); }
+  // To be told each time that it becomes full; otherwise as on_failure().
+  void on_full(std::function<void()> listener);
+
  private:
   std::atomic<bool> failed_{false};
+  std::atomic<bool> full_{false};
   mutable std::mutex mutex_;
   std::optional<io::IoError> reason_;
   std::vector<std::function<void(const io::IoError&)>> listeners_;
+  std::vector<std::function<void()>> full_listeners_;
 };
 
 }  // namespace broker

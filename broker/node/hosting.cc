@@ -1,65 +1,30 @@
 #include "broker/node/hosting.h"
 
 #include <algorithm>
-#include <atomic>
 
-#include "broker/node/isr_change_sink.h"
-#include "broker/node/registrar.h"
-#include "common/base/check.h"
+#include "broker/node/hosting_round.h"
 
 namespace broker {
 
 using wire::ErrorCode;
 
-struct Hosting::Opening {
-  PartitionName name;
-  base::Uuid topic_id;
-  PartitionRole role;
-  std::shared_ptr<const config::TopicConfig> config;
-  std::shared_ptr<Partition> opened;  // null when it failed
-  std::string error;
-  bool full_disk = false;  // it failed for that: worth trying again
-
-  void fail(const io::IoError& why) {
-    error = why.what;
-    full_disk = is_full_disk(why);
-  }
-};
-
-struct Hosting::Round {
-  Change change;
-  std::vector<std::shared_ptr<Partition>> gone;   // of deleted topics
-  std::vector<std::shared_ptr<Partition>> moved;  // to other brokers
-  std::size_t removing = 0;                       // still at work; home
-  std::vector<Opening> openings;
-  std::atomic<std::size_t> next{0};
-  std::size_t openers = 0;  // still at work; home
-  bool together = false;    // new ones wait for one sync
-  std::atomic<bool> created{false};
-};
-
-struct Hosting::Shared {
-  std::atomic<std::uint64_t> to_open{0};
-  std::atomic<std::uint64_t> open{0};
-  std::atomic<std::uint64_t> recovered_bytes{0};
-  std::atomic<bool> ready{false};
-};
-
-Hosting::Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& flusher,
-                 io::Executor& home, base::Random random, Chores chores)
+Hosting::Hosting(Node& node, io::Disk& disk, LogDirectories& directories, io::Executor& home,
+                 base::Random random, Chores chores)
     : node_(node),
       disk_(disk),
-      directory_(directory),
-      flusher_(flusher),
+      directories_(directories),
       home_(home),
       random_(random),
       chores_(chores),
       shared_(std::make_shared<Shared>()) {
   reopen_timer_.on_fire([this] { reopen(); });
-  directory_.health().on_failure([&diag = node.diag, path = directory.path()](const auto& error) {
-    diag.error("log", "log directory is out of service until the broker is restarted",
-               {{"directory", path}, {"error", error.what}});
-  });
+  for (const auto& store : directories_.all()) {
+    store->directory->health().on_failure(
+        [&diag = node.diag, path = store->directory->path()](const auto& error) {
+          diag.error("log", "log directory is out of service until the broker is restarted",
+                     {{"directory", path}, {"error", error.what}});
+        });
+  }
 }
 
 Hosting::~Hosting() = default;
@@ -122,13 +87,15 @@ void Hosting::plan_topic(Round& round, const meta::TopicDelta& topic) {
                                .partition_epoch = state.partition_epoch,
                                .replicas = state.replicas,
                                .isr = state.isr},
-                       .live = live_};
+                       .live = live_for(state)};
     if (is_open) {
       here->partitions[i]->become(std::move(role), home_.now());
       continue;
     }
+    const base::Uuid* told = meta::directory_of(node_.broker_id, state.directories);
     round.openings.push_back({.name = {topic.after->name, static_cast<std::int32_t>(i)},
                               .topic_id = topic.after->id,
+                              .told = told ? std::optional(*told) : std::nullopt,
                               .role = std::move(role),
                               .config = config});
   }
@@ -141,9 +108,32 @@ void Hosting::apply_live(const Change& change) {
   for (const auto& [id, broker] : change.image->brokers()) {
     if (broker->live()) live->emplace(id, broker->epoch);
   }
-  if (live_ != nullptr && *live == *live_) return;
+  std::map<base::BrokerId, meta::BrokerPtr> troubled;
+  for (const auto& [id, broker] : change.image->brokers()) {
+    const bool good = broker->failed_directories.empty() && broker->full_directories.empty();
+    if (!good && live->contains(id)) troubled.emplace(id, broker);
+  }
+  const bool same = live_ != nullptr && *live == *live_ && troubled.empty() && troubled_.empty();
+  if (same) return;
   live_ = std::move(live);
-  for (const auto& partition : all_partitions()) partition->set_live(live_);
+  troubled_ = std::move(troubled);
+  for (const auto& partition : all_partitions()) {
+    const meta::Topic* topic = change.image->topic(partition->topic_id());
+    if (topic == nullptr) continue;
+    partition->set_live(live_for(topic->partitions[static_cast<std::size_t>(partition->index())]));
+  }
+}
+
+// Who cannot write its replica may not join the ISR.
+std::shared_ptr<const LiveBrokers> Hosting::live_for(const meta::Partition& state) const {
+  std::shared_ptr<LiveBrokers> fewer;
+  for (const auto& [id, broker] : troubled_) {
+    const bool holds = std::ranges::find(state.replicas, id) != state.replicas.end();
+    if (!holds || meta::storage_of(*broker, state.directories) == meta::Storage::kGood) continue;
+    if (fewer == nullptr) fewer = std::make_shared<LiveBrokers>(*live_);
+    fewer->erase(id);
+  }
+  return fewer != nullptr ? std::shared_ptr<const LiveBrokers>(std::move(fewer)) : live_;
 }
 
 // What is gone leaves the disk before anything of the same name is made.
@@ -166,7 +156,8 @@ void Hosting::remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<R
                               partition->topic_id().to_string())]() mutable {
         // Nothing may be renamed here once another partition has the name.
         partition->with_log([](Log& log) { log.stop_compaction(); });
-        *trash = directory_.delete_partition(partition->name(), random);
+        *trash = partition->directory()->delete_partition(partition->name(), random);
+        if (*trash) --directories_.of(*partition->directory()).partitions;
       },
       [this, partition, trash, round] {
         if (*trash) {
@@ -204,73 +195,13 @@ void Hosting::open_all(std::shared_ptr<Round> round) {
 // of this directory is served any more.
 void Hosting::sync_created(std::shared_ptr<Round> round) {
   if (!round->together || !round->created) return publish(std::move(round));
-  home_.blocking([this] { (void)directory_.sync_created(); }, [this, round] { publish(round); });
-}
-
-void Hosting::open_one(Round& round, Opening& opening) {
-  const std::string path = directory_.partition_path(opening.name);
-  const base::WallMs now = node_.clock.wall_ms();
-  std::unique_ptr<Log> log;
-  bool exists = disk_.exists(path);
-  if (exists) {
-    auto opened = directory_.open_partition(opening.name, log_config(*opening.config), now);
-    if (!opened) return opening.fail(opened.error());
-    const auto found = opened->log->topic_id();
-    if (found && *found != opening.topic_id) {
-      opened->log.reset();
-      const std::string aside = path + "." + found->to_string() + "-stray";
-      node_.diag.warn("log", "a directory of another topic of this name is set aside",
-                      {{"directory", path}, {"to", aside}});
-      auto moved = disk_.rename(path, aside);
-      if (moved) moved = disk_.sync_directory(directory_.path());
-      if (!moved) return opening.fail(moved.error());
-      exists = false;
-    } else {
-      if (!found) {
-        // Copied in from elsewhere: from now on it belongs to this topic.
-        auto adopted =
-            disk_.replace_file(path + "/partition.metadata",
-                               "version: 0\ntopic_id: " + opening.topic_id.to_string() + "\n");
-        if (!adopted) return opening.fail(adopted.error());
-      }
-      shared_->recovered_bytes += opened->report.scanned_bytes;
-      if (opened->report.truncated_bytes > 0 || opened->report.removed_segments > 0) {
-        node_.diag.warn("log", "recovery cut off what was not known to be durable",
-                        {{"partition", opening.name.to_string()},
-                         {"truncated_bytes", std::to_string(opened->report.truncated_bytes)},
-                         {"removed_segments", std::to_string(opened->report.removed_segments)},
-                         {"why", opened->report.why}});
-      }
-      log = std::move(opened->log);
-    }
-  }
-  if (!exists) {
-    auto made = directory_.create_partition(
-        opening.name, opening.topic_id, log_config(*opening.config), now,
-        round.together ? LogDirectory::Durable::kLater : LogDirectory::Durable::kNow);
-    if (!made) return opening.fail(made.error());
-    log = std::move(*made);
-    round.created = true;
-  }
-  const auto known = directory_.high_watermark_of(opening.name);
-  opening.opened = std::make_shared<Partition>(
-      Partition::Identity{opening.name.topic, opening.topic_id, opening.name.partition},
-      std::move(log), opening.config, replica_services(), known.value_or(base::Offset(0)));
-  ++shared_->open;
-}
-
-ReplicaServices Hosting::replica_services() {
-  return {.self = node_.broker_id,
-          .flusher = flusher_,
-          .directory = &directory_,
-          .clock = &node_.clock,
-          .diag = &node_.diag,
-          .lag_max = std::chrono::milliseconds(node_.config.replica_lag_time_max_ms),
-          .isr_change_wanted = [&node = node_](std::shared_ptr<Partition> partition) {
-            if (node.isr_changes != nullptr) {
-              node.isr_changes->isr_change_wanted(std::move(partition));
-            }
-          }};
+  home_.blocking(
+      [this] {
+        for (const auto& store : directories_.all()) {
+          if (store->unsynced.exchange(false)) (void)store->directory->sync_created();
+        }
+      },
+      [this, round] { publish(round); });
 }
 
 void Hosting::publish(std::shared_ptr<Round> round) {
@@ -345,20 +276,6 @@ void Hosting::wake_waiters() {
     waiters_.erase(waiters_.begin());
     waiter.back->post(std::move(waiter.work));
   }
-}
-
-// ---- the end
-
-void Hosting::stop(std::move_only_function<void()> done) {
-  stopping_ = true;
-  checkpoint_timer_.cancel();
-  retention_timer_.cancel();
-  reopen_timer_.cancel();
-  removals_.clear();
-  directory_.debt().on_limit({});
-  wake_waiters();
-  if (!cleaner_) return close_logs(std::move(done));
-  cleaner_->stop([this, done = std::move(done)]() mutable { close_logs(std::move(done)); });
 }
 
 }  // namespace broker

@@ -6,6 +6,9 @@
 //   image change -> queue -> roles of what is open -> delete, then open or create, off the home
 //                -> new table, roles of what was opened -> waiters
 //
+// Which log directory has a partition is asked of the disks; a new one goes where the fewest are.
+// What was in a directory that is out of reach is not made anew elsewhere.
+//
 // A directory whose topic id differs from the metadata's is set aside as "<name>.<id>-stray": data
 // is never thrown away on a doubt.
 #pragma once
@@ -20,8 +23,7 @@
 #include <vector>
 
 #include "broker/log/cleaner.h"
-#include "broker/log/flusher.h"
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "broker/node/node.h"
 #include "broker/node/partition.h"
 #include "common/base/random.h"
@@ -43,7 +45,7 @@ class Hosting {
     base::Duration retention_every = std::chrono::minutes(5);
     base::Duration reopen_every = std::chrono::seconds(1);  // what a full disk kept from opening
   };
-  Hosting(Node& node, io::Disk& disk, LogDirectory& directory, Flusher& flusher, io::Executor& home,
+  Hosting(Node& node, io::Disk& disk, LogDirectories& directories, io::Executor& home,
           base::Random random, Chores chores);
   ~Hosting();
   Hosting(const Hosting&) = delete;
@@ -68,8 +70,8 @@ class Hosting {
   // Nothing may call the partitions any more. The flusher was stopped.
   void stop(std::move_only_function<void()> done);
 
-  // Null before start_chores(). Any thread, once there.
-  const Cleaner* cleaner() const { return cleaner_.get(); }
+  // Of all directories together; nothing before start_chores(). Any thread, once there.
+  Cleaner::Stats cleaner_stats() const;
 
   // For health pages. Any thread.
   struct Progress {
@@ -93,12 +95,16 @@ class Hosting {
   void plan(Round& round);
   void plan_topic(Round& round, const meta::TopicDelta& topic);
   void apply_live(const Change& change);
-  ReplicaServices replica_services();
+  ReplicaServices replica_services(LogStore& store);
+  std::shared_ptr<const LiveBrokers> live_for(const meta::Partition& state) const;
   void remove_gone(std::shared_ptr<Round> round);
   void remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<Round> round);
   void open_all(std::shared_ptr<Round> round);
   void sync_created(std::shared_ptr<Round> round);
   void open_one(Round& round, Opening& opening);  // worker thread
+  bool set_aside(const LogStore& store, Opening& opening, const base::Uuid& found);
+  LogStore* open_there(LogStore& store, Opening& opening, std::unique_ptr<Log>& log);
+  LogStore* create(Round& round, Opening& opening, std::unique_ptr<Log>& log);
   void publish(std::shared_ptr<Round> round);
   void reopen();
   void apply_configs(const Change& change);
@@ -109,8 +115,9 @@ class Hosting {
   void close_logs(std::move_only_function<void()> done);
   bool close_log(Partition& partition);  // blocks
   void mark_clean(const std::shared_ptr<Closing>& closing);
+  void stop_cleaners(std::move_only_function<void()> done);
   void write_checkpoints();
-  void pay_recovery_debt();  // worker thread
+  void pay_recovery_debt(LogDirectory& directory);  // worker thread
   void arm(base::Timer& timer, base::Duration after);
   std::shared_ptr<const config::TopicConfig> resolve(const meta::Image& image,
                                                      const meta::Topic& topic) const;
@@ -125,17 +132,19 @@ class Hosting {
     Removal removal;
   };
   void advance_all(std::vector<Advance>& advances);
+  void advance_in(LogStore& store, std::vector<Advance>& advances);
   void settle_removals(std::vector<Advance>& advances);
 
   Node& node_;
   io::Disk& disk_;
-  LogDirectory& directory_;
-  Flusher& flusher_;
+  LogDirectories& directories_;
   io::Executor& home_;
   base::Random random_;
   const Chores chores_;
   std::deque<Change> queue_;
   std::shared_ptr<const LiveBrokers> live_;  // as of the last change that was begun
+  // Of those, likewise, who has a log directory that cannot be written.
+  std::map<base::BrokerId, meta::BrokerPtr> troubled_;
   bool working_ = false;
   base::Offset applied_{-1};
   struct Waiter {
@@ -155,7 +164,7 @@ class Hosting {
   std::map<std::uint64_t, std::unique_ptr<base::Timer>> removals_;
   std::uint64_t next_removal_ = 0;
   std::shared_ptr<Shared> shared_;
-  std::unique_ptr<Cleaner> cleaner_;
+  std::vector<std::unique_ptr<Cleaner>> cleaners_;  // one for each directory
 };
 
 // The part of a topic's configuration that its logs obey.

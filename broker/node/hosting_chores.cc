@@ -12,20 +12,30 @@ using wire::ErrorCode;
 void Hosting::start_chores() {
   checkpoint_timer_.on_fire([this] { write_checkpoints(); });
   debt_paid_ = home_.now();
-  directory_.debt().on_limit([this] {
-    home_.post([this] {
-      debt_due_ = true;
-      write_checkpoints();
+  for (const auto& store : directories_.all()) {
+    store->directory->debt().on_limit([this] {
+      home_.post([this] {
+        debt_due_ = true;
+        write_checkpoints();
+      });
     });
-  });
+  }
   retention_timer_.on_fire(
       [this] { run_retention([this] { arm(retention_timer_, chores_.retention_every); }); });
   arm(checkpoint_timer_, chores_.checkpoint_every);
   arm(retention_timer_, chores_.retention_every);
-  cleaner_ = std::make_unique<Cleaner>(
-      directory_, disk_, node_.clock, node_.diag, home_, random_.split("cleaner"),
-      [this] { return cleanable_logs(all_partitions()); }, cleaner_options());
-  cleaner_->start();
+  for (const auto& store : directories_.all()) {
+    LogDirectory* directory = store->directory.get();
+    const auto in_it = [this, directory] {
+      auto partitions = all_partitions();
+      std::erase_if(partitions, [&](const auto& each) { return each->directory() != directory; });
+      return cleanable_logs(partitions);
+    };
+    cleaners_.push_back(std::make_unique<Cleaner>(*directory, disk_, node_.clock, node_.diag, home_,
+                                                  random_.split("cleaner"), in_it,
+                                                  cleaner_options()));
+    cleaners_.back()->start();
+  }
 }
 
 void Hosting::arm(base::Timer& timer, base::Duration after) {
@@ -63,45 +73,55 @@ constexpr std::uint64_t kWorthPaying = 64 << 10;
 
 // Writes the indexes of all logs that are far ahead of theirs, so that their recovery points may
 // follow.
-void Hosting::pay_recovery_debt() {
-  if (directory_.failed()) return;
-  directory_.debt().pay();
+void Hosting::pay_recovery_debt(LogDirectory& directory) {
+  if (directory.failed()) return;
+  directory.debt().pay();
   std::vector<std::shared_ptr<Upkeep>> upkeeps;
   for (const auto& partition : all_partitions()) {
+    if (partition->directory() != &directory) continue;
     partition->with_log([&](Log& log) {
       if (auto upkeep = log.take_checkpoint(kWorthPaying)) upkeeps.push_back(std::move(upkeep));
     });
   }
   if (upkeeps.empty()) return;
-  const auto ran = Upkeep::run_together(disk_, directory_.path(), upkeeps);
-  if (!ran) directory_.health().fail(ran.error());
+  const auto ran = Upkeep::run_together(disk_, directory.path(), upkeeps);
+  if (!ran) directory.health().fail(ran.error());
 }
 
 void Hosting::write_checkpoints() {
   if (checkpointing_ || stopping_) return;
   checkpointing_ = true;
+  const bool owes = std::ranges::any_of(
+      directories_.all(), [](const auto& store) { return store->directory->debt().bytes() > 0; });
   const bool waited = home_.now() - debt_paid_ >= chores_.debt_paid_every;
-  const bool pays = std::exchange(debt_due_, false) || (waited && directory_.debt().bytes() > 0);
+  const bool pays = std::exchange(debt_due_, false) || (waited && owes);
   if (pays) debt_paid_ = home_.now();
   home_.blocking(
       [this, pays] {
-        if (pays) pay_recovery_debt();
+        for (const auto& store : directories_.all()) {
+          if (pays) pay_recovery_debt(*store->directory);
+        }
         const base::WallMs now = node_.clock.wall_ms();
         for (const auto& partition : all_partitions()) {
           const base::Offset visible = partition->bounds().visible;
           // Noted under the lock: a cut that comes after it notes less.
           partition->with_log([&](Log& log) {
             log.producers().expire(now);
-            directory_.note_recovery_point(partition->name(), log.recovery_point());
-            directory_.note_high_watermark(partition->name(), std::min(visible, log.end_offset()));
+            LogDirectory& directory = *partition->directory();
+            directory.note_recovery_point(partition->name(), log.recovery_point());
+            directory.note_high_watermark(partition->name(), std::min(visible, log.end_offset()));
           });
         }
-        directory_.files().close_idle();
-        auto written = directory_.write_recovery_points();
-        if (written) written = directory_.write_high_watermarks();
-        if (!written) {
-          node_.diag.error("log", "a checkpoint could not be written",
-                           {{"error", written.error().what}});
+        for (const auto& store : directories_.all()) {
+          LogDirectory& directory = *store->directory;
+          directory.files().close_idle();
+          if (directory.failed()) continue;
+          auto written = directory.write_recovery_points();
+          if (written) written = directory.write_high_watermarks();
+          if (!written) {
+            node_.diag.error("log", "a checkpoint could not be written",
+                             {{"error", written.error().what}});
+          }
         }
       },
       [this] {
@@ -111,10 +131,17 @@ void Hosting::write_checkpoints() {
 }
 
 void Hosting::advance_all(std::vector<Advance>& advances) {
+  for (const auto& store : directories_.all()) advance_in(*store, advances);
+}
+
+// What of it is in one directory.
+void Hosting::advance_in(LogStore& store, std::vector<Advance>& advances) {
+  LogDirectory& directory = *store.directory;
   const base::WallMs now = node_.clock.wall_ms();
   // Durable before anybody sees it: a start that was seen never falls back in a crash.
   bool moves = false;
   for (Advance& advance : advances) {
+    if (advance.partition->directory() != &directory) continue;
     const base::Offset visible = advance.partition->bounds().visible;
     advance.partition->with_log([&](Log& log) {
       // A follower's start may have moved with its leader's already.
@@ -129,20 +156,25 @@ void Hosting::advance_all(std::vector<Advance>& advances) {
       advance.start = to;
       moves = true;
       // Another one may be on its way to a later start.
-      const auto noted = directory_.start_of(advance.partition->name()).value_or(to);
-      directory_.note_start(advance.partition->name(), std::max(noted, to));
+      const auto noted = directory.start_of(advance.partition->name()).value_or(to);
+      directory.note_start(advance.partition->name(), std::max(noted, to));
     });
   }
   if (!moves) return;
   const auto written =
-      MUTANT("node-forgets-starts") ? io::IoResult<void>() : directory_.write_starts();
+      MUTANT("node-forgets-starts") ? io::IoResult<void>() : directory.write_starts();
   if (!written) {
     node_.diag.error("log", "the new start of logs could not be made durable",
                      {{"error", written.error().what}});
-    for (Advance& advance : advances) advance.error = ErrorCode::kKafkaStorageError;
+    for (Advance& advance : advances) {
+      if (advance.partition->directory() == &directory) {
+        advance.error = ErrorCode::kKafkaStorageError;
+      }
+    }
     return;
   }
   for (Advance& advance : advances) {
+    if (advance.partition->directory() != &directory) continue;
     if (advance.error != ErrorCode::kNone) continue;
     advance.partition->with_log([&](Log& log) {
       if (!log.advance_start(advance.start)) {

@@ -2,6 +2,8 @@
 // times and those waits are shared; the marker of a clean end comes last.
 #include <algorithm>
 #include <atomic>
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include "broker/node/hosting.h"
@@ -17,10 +19,33 @@ constexpr std::size_t kClosersMax = 8;
 
 }  // namespace
 
+void Hosting::stop(std::move_only_function<void()> done) {
+  stopping_ = true;
+  checkpoint_timer_.cancel();
+  retention_timer_.cancel();
+  reopen_timer_.cancel();
+  removals_.clear();
+  for (const auto& store : directories_.all()) store->directory->debt().on_limit({});
+  wake_waiters();
+  stop_cleaners([this, done = std::move(done)]() mutable { close_logs(std::move(done)); });
+}
+
+void Hosting::stop_cleaners(std::move_only_function<void()> done) {
+  if (cleaners_.empty()) return done();
+  auto left = std::make_shared<std::size_t>(cleaners_.size());
+  auto shared = std::make_shared<std::move_only_function<void()>>(std::move(done));
+  for (const auto& cleaner : cleaners_) {
+    cleaner->stop([left, shared] {
+      if (--*left == 0) (*shared)();
+    });
+  }
+}
+
 struct Hosting::Closing {
   std::vector<std::shared_ptr<Partition>> partitions;
   std::atomic<std::size_t> next = 0;
-  std::atomic<bool> clean = true;
+  std::mutex mutex;
+  std::set<const LogDirectory*> unclean;
   std::size_t closers = 0;  // at work yet; home only
   std::move_only_function<void()> done;
 };
@@ -28,7 +53,6 @@ struct Hosting::Closing {
 void Hosting::close_logs(std::move_only_function<void()> done) {
   auto closing = std::make_shared<Closing>();
   closing->partitions = all_partitions();
-  closing->clean = !directory_.failed();
   closing->done = std::move(done);
   for (const auto& partition : closing->partitions) {
     partition->close(ErrorCode::kNotLeaderOrFollower);
@@ -38,7 +62,9 @@ void Hosting::close_logs(std::move_only_function<void()> done) {
     home_.blocking(
         [this, closing] {
           for (std::size_t at; (at = closing->next++) < closing->partitions.size();) {
-            if (!close_log(*closing->partitions[at])) closing->clean = false;
+            if (close_log(*closing->partitions[at])) continue;
+            std::lock_guard lock(closing->mutex);
+            closing->unclean.insert(closing->partitions[at]->directory());
           }
         },
         [this, closing] {
@@ -54,19 +80,23 @@ bool Hosting::close_log(Partition& partition) {
     return false;
   }
   const auto end = partition.bounds();
-  directory_.note_recovery_point(partition.name(), end.end);
-  directory_.note_start(partition.name(), end.start);
-  directory_.note_high_watermark(partition.name(), end.visible);
+  LogDirectory& directory = *partition.directory();
+  directory.note_recovery_point(partition.name(), end.end);
+  directory.note_start(partition.name(), end.start);
+  directory.note_high_watermark(partition.name(), end.visible);
   return true;
 }
 
 void Hosting::mark_clean(const std::shared_ptr<Closing>& closing) {
   home_.blocking(
       [this, closing] {
-        if (!closing->clean) return;
-        if (auto closed = directory_.close_clean(node_.registrar->epoch()); !closed) {
-          node_.diag.error("log", "the clean-shutdown marker could not be written",
-                           {{"error", closed.error().what}});
+        for (const auto& store : directories_.all()) {
+          LogDirectory& directory = *store->directory;
+          if (directory.failed() || closing->unclean.contains(&directory)) continue;
+          if (auto closed = directory.close_clean(node_.registrar->epoch()); !closed) {
+            node_.diag.error("log", "the clean-shutdown marker could not be written",
+                             {{"directory", directory.path()}, {"error", closed.error().what}});
+          }
         }
       },
       [closing] { closing->done(); });

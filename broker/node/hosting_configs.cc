@@ -36,7 +36,30 @@ Cleaner::Options Hosting::cleaner_options() const {
   const config::BrokerLayers layers{.broker = &image_->broker_configs(node_.broker_id),
                                     .cluster = &image_->cluster_configs(),
                                     .given = &node_.config.given};
-  return broker::cleaner_options(config::CleanerConfig::resolve(layers));
+  Cleaner::Options options = broker::cleaner_options(config::CleanerConfig::resolve(layers));
+  // What is for the whole broker is shared out.
+  options.dedupe_bytes /= directories_.all().size();
+  options.io_bytes_per_second /= static_cast<double>(directories_.all().size());
+  return options;
+}
+
+Cleaner::Stats Hosting::cleaner_stats() const {
+  Cleaner::Stats sum;
+  for (const auto& cleaner : cleaners_) {
+    Cleaner::Stats one = cleaner->stats();
+    sum.rounds += one.rounds;
+    sum.failures += one.failures;
+    sum.running += one.running;
+    sum.bytes_read += one.bytes_read;
+    sum.bytes_written += one.bytes_written;
+    sum.records_read += one.records_read;
+    sum.records_kept += one.records_kept;
+    sum.dirty_ratio_max = std::max(sum.dirty_ratio_max, one.dirty_ratio_max);
+    sum.key_map_load = std::max(sum.key_map_load, one.key_map_load);
+    sum.overdue_ms_max = std::max(sum.overdue_ms_max, one.overdue_ms_max);
+    std::ranges::move(one.uncleanable, std::back_inserter(sum.uncleanable));
+  }
+  return sum;
 }
 
 void Hosting::apply_configs(const Change& change) {
@@ -54,7 +77,7 @@ void Hosting::apply_configs(const Change& change) {
         config::ThrottleRates::resolve({.broker = &change.image->broker_configs(node_.broker_id),
                                         .cluster = &change.image->cluster_configs(),
                                         .given = &node_.config.given}));
-    if (cleaner_) cleaner_->set_options(cleaner_options());
+    for (const auto& cleaner : cleaners_) cleaner->set_options(cleaner_options());
     for (const auto& [name, topic] : change.image->topics()) apply(*topic);
     return;
   }

@@ -25,7 +25,7 @@ class MetadataFollower;
 class GroupCoordinators;
 class Hosting;
 class IsrChangeSink;
-class LogDirectory;
+class LogDirectories;
 class ProducerIds;
 class Registrar;
 class TxnCoordinators;
@@ -48,7 +48,7 @@ struct Node {
   Hosting* hosting = nullptr;               // what is said there
   ProducerIds* producer_ids = nullptr;      // any thread
   IsrChangeSink* isr_changes = nullptr;     // any thread; null: nobody asks for changes
-  LogDirectory* log_directory = nullptr;    // any thread
+  LogDirectories* directories = nullptr;    // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
   ReplicationThrottles throttles;  // any thread
   // The broker ends: sessions take no further request.

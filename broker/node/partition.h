@@ -187,6 +187,9 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   const base::Uuid& topic_id() const { return identity_.topic_id; }
   std::int32_t index() const { return identity_.index; }
   PartitionName name() const { return {identity_.topic, identity_.index}; }
+  // That holds it; not null in a broker.
+  LogDirectory* directory() const { return services_.directory; }
+  const base::Uuid& directory_id() const;
 
   // Takes the role that the metadata gives; older roles than the known one change nothing. Who
   // waits with a leader that leads no more is told NOT_LEADER_OR_FOLLOWER.

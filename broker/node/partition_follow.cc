@@ -16,11 +16,21 @@ namespace {
 
 std::string to_text(base::Offset offset) { return std::to_string(offset.value()); }
 
+// Otherwise what cannot be written would be fetched over and over.
+bool can_write(const Log& log, LogDirectory* directory) {
+  if (log.failed()) return false;
+  return directory == nullptr || (!directory->failed() && !directory->health().full());
+}
+
 Followed failure(std::string why) {
   return {.kind = Followed::Kind::kFailed, .end = base::Offset(-1), .why = std::move(why)};
 }
 
 }  // namespace
+
+const base::Uuid& Partition::directory_id() const {
+  return services_.directory->identity().directory_id;
+}
 
 bool Partition::follows_locked(base::LeaderEpoch leader_epoch) const {
   return closed_ == ErrorCode::kNone && !cutting_ && !leading_ && leader_.value() >= 0 &&
@@ -33,7 +43,7 @@ FollowState Partition::follow_state() {
   state.leader = leader_;
   state.leader_epoch = leader_epoch_;
   state.repairing = cutting_;
-  if (!follows_locked(leader_epoch_)) return state;
+  if (!follows_locked(leader_epoch_) || !can_write(*log_, services_.directory)) return state;
   state.following = true;
   state.throttled = (!in_sync_ || MUTANT("throttle-holds-those-in-sync")) &&
                     config_->follower_throttled.holds(identity_.index, services_.self);

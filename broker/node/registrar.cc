@@ -74,6 +74,7 @@ void Registrar::register_broker() {
   request.set_heartbeats(options_.heartbeats);
   request.set_previous_broker_epoch(identity_.previous_epoch.value());
   for (base::Uuid id : identity_.directories) meta::to_proto(id, request.add_directory_ids());
+  request.set_some_directories_failed(identity_.some_directories_failed);
   for (const auto& each : identity_.listeners) {
     auto* listener = request.add_listeners();
     listener->set_name(each.name);
@@ -158,6 +159,7 @@ void Registrar::heartbeat() {
   request.set_broker_epoch(epoch().value());
   request.set_metadata_offset(applied_.value());
   request.set_want_shutdown(on_shut_down_ != nullptr);
+  if (describe_) describe_(request);
   controller_.heartbeat(
       request,
       std::max<base::Duration>(options_.session_timeout / 3, std::chrono::milliseconds(50)), home_,

@@ -36,7 +36,8 @@ class Registrar {
     std::string rack;
     // Under which the last process of this broker ended cleanly; -1 after any other end.
     base::BrokerEpoch previous_epoch{-1};
-    std::vector<base::Uuid> directories;  // ids of its log directories
+    std::vector<base::Uuid> directories;   // ids of its log directories
+    bool some_directories_failed = false;  // there are others that cannot be read
   };
   struct Options {
     // False for a broker in its controller's own process: it is unfenced at once and for ever.
@@ -68,6 +69,9 @@ class Registrar {
   void start(Identity identity, OnRegistered on_registered, OnRefused on_refused);
   // Everything up to `offset` of the metadata is in effect here: partitions are open.
   void applied(base::Offset offset);
+  // What is added to each heartbeat from now on; called on home. Null: nothing.
+  using Describe = std::function<void(proto::HeartbeatRequest&)>;
+  void describe_with(Describe describe) { describe_ = std::move(describe); }
   // Something happened that may make the controller doubt that this process lives.
   void heartbeat_soon();
   // Asks the controller to move the leaderships away. `done` comes once none is left here that
@@ -99,6 +103,7 @@ class Registrar {
   Identity identity_;
   OnRegistered on_registered_;
   OnRefused on_refused_;
+  Describe describe_;
   base::Timer timer_;  // of the next registration or heartbeat
   base::Timer shutdown_limit_;
   std::shared_ptr<bool> alive_;  // false after stop(): late callbacks do nothing

@@ -93,6 +93,22 @@ TEST_F(Registration, RegistersThenBeats) {
   EXPECT_NEAR(heartbeats - before, 10, 1);
 }
 
+// Goal: what others have to tell goes with each heartbeat, in the shutdown too.
+TEST_F(Registration, HeartbeatsCarryWhatIsDescribed) {
+  start();
+  EXPECT_EQ(last_heartbeat.full_directory_ids_size(), 0);
+  registrar.describe_with(
+      [](proto::HeartbeatRequest& request) { request.add_full_directory_ids()->set_low(3); });
+  registrar.heartbeat_soon();
+  world.run_for(milliseconds(5));
+  ASSERT_EQ(last_heartbeat.full_directory_ids_size(), 1);
+  EXPECT_EQ(last_heartbeat.full_directory_ids(0).low(), 3u);
+  registrar.shut_down([] {});
+  world.run_for(milliseconds(5));
+  EXPECT_TRUE(last_heartbeat.want_shutdown());
+  EXPECT_EQ(last_heartbeat.full_directory_ids_size(), 1);
+}
+
 // Goal: a controller that knows the registration no more gets a new one.
 TEST_F(Registration, RegistersAgainWhenForgotten) {
   start();

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <string>
 
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "broker/shell/broker_metrics.h"
 
 namespace broker::shell {
@@ -20,7 +20,7 @@ AdminPages::AdminPages(host::ReactorPool& pool, base::Diag& diag) : pool_(pool),
     return "";
   });
   add_ready("log directory", [](Broker& broker) -> std::string {
-    const auto failure = broker.node().log_directory->failure();
+    const auto failure = broker.node().directories->failure();
     return failure ? "out of service: " + failure->what : "";
   });
   add_ready("partitions", [](Broker& broker) -> std::string {

@@ -6,7 +6,7 @@
 
 #include "broker/api/table.h"
 #include "broker/log/cleaner.h"
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "broker/node/coordinator.h"
 #include "broker/node/stats.h"
 #include "broker/node/txn_coordinator.h"
@@ -154,25 +154,59 @@ void add_traffic(host::Metrics& metrics, Broker& broker) {
        &TopicTraffic::Count::fetched_bytes);
 }
 
-void add_disk(host::Metrics& metrics, Broker& broker) {
-  const auto space = [&broker](std::uint64_t io::Space::* of) {
-    return [&broker, of] {
-      const auto found = broker.node().disk.space(broker.node().log_directory->path());
-      return found ? static_cast<double>((*found).*of) : 0.0;
-    };
+// One directory needs no name.
+host::Metrics::Labels labels_of(Broker& broker, const LogStore& store) {
+  if (broker.directories().all().size() == 1) return {};
+  return {{"directory", store.directory->path()}};
+}
+
+void add_flusher(host::Metrics& metrics, const FlusherStats& stats,
+                 const host::Metrics::Labels& labels) {
+  const auto count = [&](const char* name, const char* help,
+                         const std::atomic<std::uint64_t>& value) {
+    metrics.counter(name, help, labels,
+                    host::Metrics::Value([&value] { return static_cast<double>(value.load()); }));
   };
-  metrics.gauge("moldau_log_directory_free_bytes",
-                "Free space in the file system of the log directory.", {},
-                space(&io::Space::free_bytes));
-  metrics.gauge("moldau_log_directory_size_bytes", "Size of the log directory's file system.", {},
-                space(&io::Space::total_bytes));
+  count("moldau_flush_rounds_total", "Group commits of the log directory.", stats.rounds);
+  count("moldau_flush_partitions_total", "Partitions made durable by group commits.",
+        stats.partitions);
+  count("moldau_flush_failures_total", "Group commits that failed.", stats.failures);
+  metrics.histogram("moldau_flush_seconds", "What the syncs of one group commit took.", labels,
+                    stats.sync_ns);
+}
+
+void add_disk(host::Metrics& metrics, Broker& broker) {
+  const auto add_failed = [&](const host::Metrics::Labels& labels, std::function<double()> failed) {
+    metrics.gauge("moldau_log_directory_failed",
+                  "1 when a failed write or sync took the log directory out of service.", labels,
+                  std::move(failed));
+  };
+  for (const auto& store : broker.directories().all()) {
+    const auto labels = labels_of(broker, *store);
+    const auto space = [&broker, store = store.get()](std::uint64_t io::Space::* of) {
+      return [&broker, store, of] {
+        const auto found = broker.node().disk.space(store->directory->path());
+        return found ? static_cast<double>((*found).*of) : 0.0;
+      };
+    };
+    metrics.gauge("moldau_log_directory_free_bytes",
+                  "Free space in the file system of the log directory.", labels,
+                  space(&io::Space::free_bytes));
+    metrics.gauge("moldau_log_directory_size_bytes", "Size of the log directory's file system.",
+                  labels, space(&io::Space::total_bytes));
+    metrics.gauge("moldau_log_directory_full", "1 while writes to the log directory find no space.",
+                  labels,
+                  [store = store.get()] { return store->directory->health().full() ? 1.0 : 0.0; });
+    add_failed(labels, [store = store.get()] { return store->failed() ? 1.0 : 0.0; });
+    add_flusher(metrics, store->flusher.stats(), labels);
+  }
+  for (const auto& unreadable : broker.directories().unreadable()) {
+    add_failed({{"directory", unreadable.path}}, [] { return 1.0; });
+  }
 }
 
 void add_cleaner(host::Metrics& metrics, Broker& broker) {
-  const auto stats = [&broker] {
-    const Cleaner* cleaner = broker.hosting().cleaner();
-    return cleaner != nullptr ? cleaner->stats() : Cleaner::Stats{};
-  };
+  const auto stats = [&broker] { return broker.hosting().cleaner_stats(); };
   const auto count = [&](const char* name, const char* help, auto Cleaner::Stats::* field) {
     metrics.counter(name, help, {}, host::Metrics::Value([stats, field] {
                       return static_cast<double>(stats().*field);
@@ -290,22 +324,6 @@ void add_broker_metrics(host::Metrics& metrics, Broker& broker, bool kafka_names
   add_disk(metrics, broker);
   add_replication(metrics, broker);
   add_cleaner(metrics, broker);
-  metrics.gauge("moldau_log_directory_failed",
-                "1 when a failed write or sync took the log directory out of service.", {},
-                [&broker] { return broker.node().log_directory->failed() ? 1.0 : 0.0; });
-  const Flusher* flusher = broker.flusher();
-  const auto count = [&](const char* name, const char* help,
-                         const std::atomic<std::uint64_t>& value) {
-    metrics.counter(name, help, {},
-                    host::Metrics::Value([&value] { return static_cast<double>(value.load()); }));
-  };
-  count("moldau_flush_rounds_total", "Group commits of the log directory.",
-        flusher->stats().rounds);
-  count("moldau_flush_partitions_total", "Partitions made durable by group commits.",
-        flusher->stats().partitions);
-  count("moldau_flush_failures_total", "Group commits that failed.", flusher->stats().failures);
-  metrics.histogram("moldau_flush_seconds", "What the syncs of one group commit took.", {},
-                    flusher->stats().sync_ns);
 }
 
 }  // namespace broker::shell

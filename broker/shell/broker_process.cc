@@ -49,9 +49,6 @@ class Process {
         pages_(pool_, diag) {}
 
   int run() {
-    if (auto made = disk_.make_directories(config_.log_dirs.front()); !made) {
-      return fail(made.error().what);
-    }
     if (auto bound = listening_.bind(); !bound) return fail(bound.error().what);
     host::Signals signals(pool_[0], [this](int number) { on_signal(number); });
     pool_.start();

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "broker/node/stats.h"
 #include "broker/shell/held_partitions.h"
 
@@ -88,7 +88,7 @@ void add_kafka_names(host::Metrics& metrics, Broker& broker) {
   add_topics(metrics, broker);
   add_requests(metrics, broker);
   metrics.gauge("kafka_log_logmanager_offlinelogdirectorycount", kHelp, {},
-                [&broker] { return broker.node().log_directory->failed() ? 1.0 : 0.0; });
+                [&broker] { return static_cast<double>(broker.directories().failed_count()); });
 }
 
 }  // namespace broker::shell

@@ -26,7 +26,6 @@ int run(const std::string& file, const std::vector<std::string>& sets, const std
   if (config->controller_quorum_voters.empty()) {
     return refuse("controller.quorum.voters: name the controllers, as id@host:port");
   }
-  if (config->log_dirs.size() != 1) return refuse("log.dirs: one directory is served");
   host::block_signals();
   host::SystemClock clock;
   host::ConsoleDiag::Options options;

@@ -48,7 +48,6 @@ std::expected<config::BrokerConfig, std::string> load_dev_config(const DevOption
   unless_given("group.initial.rebalance.delay.ms", "0");
   auto made = config::BrokerConfig::from(std::move(*given));
   if (!made) return std::unexpected(made.error().message);
-  if (made->log_dirs.size() != 1) return std::unexpected("log.dirs: one directory is served");
   if (made->listeners.size() != 1) return std::unexpected("listeners: one listener is served");
   return std::move(*made);
 }

@@ -81,8 +81,8 @@ class DevNode {
   }
 
   int make_directories() {
-    for (const auto& path : {config_.data_dir, config_.log_dirs.front()}) {
-      if (auto made = disk_.make_directories(path); !made) return fail(made.error().what);
+    if (auto made = disk_.make_directories(config_.data_dir); !made) {
+      return fail(made.error().what);
     }
     auto lock = disk_.lock(config_.data_dir);
     if (!lock) {
@@ -230,7 +230,7 @@ class DevNode {
       return "";
     });
     health_.ready("log directory", [this]() -> std::string {
-      const auto failure = broker_->node().log_directory->failure();
+      const auto failure = broker_->node().directories->failure();
       return failure ? "out of service: " + failure->what : "";
     });
     health_.ready("partitions", [this]() -> std::string {

@@ -91,7 +91,9 @@ constexpr Def kDefs[] = {
      .default_value = std::nullopt,
      .importance = Importance::kHigh,
      .synonyms = kLogDirs,
-     .documentation = "Directories of the partition logs, separated by commas."},
+     .documentation = "Directories of the partition logs, separated by commas; best one for each "
+                      "disk. A new partition goes to the one with the fewest. One that fails takes "
+                      "only its own partitions out of service."},
     {.name = "log.index.interval.bytes",
      .type = Type::kInt,
      .default_value = "4096",

@@ -146,7 +146,9 @@ TEST_F(DecideDirectories, AddedOneChangesNothing) {
   enroll_with(2, more, false, epoch_of(2));
   beat(2);
   EXPECT_EQ(partition("t", 0).leader, base::BrokerId(2));
-  EXPECT_EQ(partition("u", 0).isr, ids({2, 1}));
+  // As after any restart: it holds what was acknowledged.
+  EXPECT_EQ(partition("u", 0).isr, ids({1}));
+  EXPECT_EQ(partition("u", 0).elr, ids({2}));
 }
 
 // Goal: the one directory that a broker had before cannot be read, another one was added: what was

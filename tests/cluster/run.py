@@ -19,6 +19,7 @@ sys.path.insert(0, HERE)
 from cluster import ROOT, Cluster  # noqa: E402
 import test_balance  # noqa: E402
 import test_dev  # noqa: E402
+import test_directories  # noqa: E402
 import test_lost_disk  # noqa: E402
 import test_quorum  # noqa: E402
 import test_racks  # noqa: E402
@@ -197,6 +198,7 @@ def main():
             nodes.end_all()
     test_quorum.run_quorum(suite, arguments.binaries)
     test_lost_disk.run_lost_disk(suite, arguments.binaries)
+    test_directories.run_directories(suite, arguments.binaries)
     test_balance.run_balance(suite, arguments.binaries)
     test_racks.run_racks(suite, arguments.binaries)
     test_throttle.run_throttle(suite, arguments.binaries)

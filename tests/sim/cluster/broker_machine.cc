@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "common/control/quorum_client.h"
 #include "tests/sim/cluster/controller_machine.h"
 #include "tests/sim/cluster/leader_client.h"
@@ -13,12 +13,13 @@ namespace {
 
 constexpr const char* kData = "/data";
 constexpr const char* kLogs = "/data/logs";
+constexpr const char* kMoreLogs = "/data/more";
 
 config::BrokerConfig broker_config(std::int32_t id, const std::vector<std::int32_t>& controllers) {
   auto config = config::BrokerConfig::defaults();
   config.node_id = id;
   config.data_dir = kData;
-  config.log_dirs = {kLogs};
+  config.log_dirs = {kLogs, kMoreLogs};
   config.offsets_topic_num_partitions = 2;
   config.transaction_log_num_partitions = 2;
   config.log_retention_check_interval_ms = 700;
@@ -97,7 +98,7 @@ void BrokerMachine::start() {
 
 bool BrokerMachine::broken() const {
   const bool out_of_service =
-      broker_ && broker_->node().log_directory && broker_->node().log_directory->failed();
+      broker_ && broker_->node().directories && broker_->node().directories->failed_count() > 0;
   return executor_ && (start_failed_ || out_of_service);
 }
 
@@ -136,6 +137,11 @@ void BrokerMachine::stop() {
       disk.kill_process();
     });
   });
+}
+
+void BrokerMachine::lose_directory(bool first) {
+  world_.trace("a log directory dies", host_);
+  disk.faults.dead = {first ? kLogs : kMoreLogs};
 }
 
 void BrokerMachine::freeze() {

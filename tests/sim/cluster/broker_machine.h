@@ -33,6 +33,8 @@ class BrokerMachine {
   bool frozen() const { return executor_ && executor_->frozen(); }
   // The machine comes back with an empty disk: after a loss of power.
   void wipe();
+  // One of its two log directories cannot be read or written, until the disk's faults are cleared.
+  void lose_directory(bool first);
   // Its wall clock jumps: so far ahead of the world's from now on.
   void skew(base::WallMs ahead) { clock_.wall_offset = ahead; }
   // As SIGTERM: leaders are moved away first.

@@ -64,9 +64,11 @@ void Cluster::heal() {
   rpc.heal();
   rpc.faults.lost_percent = 0;
   const auto mend = [](auto& machine) {
+    // Who has begun with a dead disk does not look at it again.
+    const bool dead = !machine.disk.faults.dead.empty();
     machine.disk.faults = {};
     machine.disk.stop_at(std::nullopt);
-    if (machine.broken()) machine.crash(true);
+    if (machine.broken() || dead) machine.crash(true);
     machine.may_fail_to_start = false;
   };
   for (auto& each : controllers) each->thaw();

@@ -93,9 +93,10 @@ namespace {
 template <class Machine>
 void mend(Machine& machine) {
   machine.thaw();
+  const bool dead = !machine.disk.faults.dead.empty();
   machine.disk.faults = {};
   machine.disk.stop_at(std::nullopt);
-  if (machine.broken()) machine.crash(true);
+  if (machine.broken() || dead) machine.crash(true);
   if (!machine.up()) machine.start();
 }
 
@@ -104,7 +105,10 @@ bool start_again(Machine& machine, base::Random& random) {
   if (machine.up() && !machine.broken()) return false;
   // What a failed sync left in the page cache is not on the medium: the machine starts anew.
   if (machine.broken()) machine.crash(true);
-  if (random.chance(2, 3)) {
+  // It may find some of its disks still dead.
+  if (!machine.disk.faults.dead.empty() && random.chance(1, 3)) {
+    machine.start();
+  } else if (random.chance(2, 3)) {
     machine.disk.faults = {};
     machine.may_fail_to_start = false;
     machine.start();
@@ -117,7 +121,7 @@ bool start_again(Machine& machine, base::Random& random) {
 void Mischief::harm_broker(BrokerMachine& broker) {
   if (start_again(broker, random_)) return;
   auto& disk = broker.disk;
-  switch (random_.below(11)) {
+  switch (random_.below(12)) {
     case 0:
       return broker.crash(true);
     case 1:
@@ -143,6 +147,9 @@ void Mischief::harm_broker(BrokerMachine& broker) {
     case 7:
       return freeze_for(world_, broker, milliseconds(random_.between(50, 6000)));
     case 8:
+      broker.may_fail_to_start = true;
+      return broker.lose_directory(random_.chance(1, 2));
+    case 9:
       return broker.skew(static_cast<base::WallMs>(random_.between(0, 7'200'000)) - 3'600'000);
     default:
       if (!broker.frozen()) broker.stop();
@@ -304,7 +311,7 @@ bool Mischief::nothing_is_wrong() const {
   const auto good = [](const auto& machine) {
     const auto& faults = machine->disk.faults;
     return machine->up() && !machine->broken() && !machine->frozen() && !faults.fail_sync &&
-           !faults.fail_operation && !faults.capacity_bytes;
+           !faults.fail_operation && !faults.capacity_bytes && faults.dead.empty();
   };
   return std::ranges::all_of(cluster_.controllers, good) &&
          std::ranges::all_of(cluster_.brokers, [&](const auto& each) {

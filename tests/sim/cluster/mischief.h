@@ -1,6 +1,7 @@
 // All that goes wrong in the cluster workload, drawn from the seed: machines that crash, freeze,
-// end in order, run full or lose their disk; networks that are cut, one way too; clocks that jump;
-// and what an operator does meanwhile: moves, drains, restarts one broker after the other.
+// end in order, run full, lose a log directory or all of them; networks that are cut, one way too;
+// clocks that jump; and what an operator does meanwhile: moves, drains, restarts one broker after
+// the other.
 #pragma once
 
 #include <cstdint>

@@ -98,6 +98,7 @@ class SimDisk::SimFile final : public io::File {
     if (generation_ != state_->generation) {
       return io::io_failure(ESTALE, path_ + ": opened before the crash");
     }
+    if (state_->is_dead(path_)) return io::io_failure(EIO, path_ + ": the disk is dead");
     if (writing && !writable_) return io::io_failure(EBADF, path_ + ": opened for reading");
     return {};
   }
@@ -184,6 +185,7 @@ IoResult<std::shared_ptr<io::File>> SimDisk::open(const std::string& path, io::O
   const bool creates = mode == io::OpenMode::kCreate || mode == io::OpenMode::kCreateEmpty;
   if (creates) state_->announce("open", path);
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(path)) return io::io_failure(EIO, path + ": the disk is dead");
   auto inode = state_->find(path);
   if (inode && inode->is_directory) return io::io_failure(EISDIR, "open " + path);
   if (!inode && !creates) return io::io_failure(ENOENT, "open " + path);
@@ -204,11 +206,12 @@ IoResult<std::shared_ptr<io::File>> SimDisk::open(const std::string& path, io::O
 
 bool SimDisk::exists(const std::string& path) const {
   std::lock_guard lock(state_->mutex);
-  return state_->find(path) != nullptr;
+  return !state_->is_dead(path) && state_->find(path) != nullptr;
 }
 
 IoResult<std::vector<io::DirectoryEntry>> SimDisk::list(const std::string& directory) const {
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(directory)) return io::io_failure(EIO, directory + ": the disk is dead");
   const auto inode = state_->find(directory);
   if (!inode || !inode->is_directory) return io::io_failure(ENOENT, "list " + directory);
   std::vector<io::DirectoryEntry> entries;
@@ -219,6 +222,7 @@ IoResult<std::vector<io::DirectoryEntry>> SimDisk::list(const std::string& direc
 IoResult<void> SimDisk::make_directories(const std::string& path) {
   state_->announce("mkdir", path);
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(path)) return io::io_failure(EIO, path + ": the disk is dead");
   auto at = state_->root;
   for (const std::string& name : SimState::split(path)) {
     auto it = at->entries.find(name);
@@ -240,6 +244,7 @@ IoResult<void> SimDisk::make_directories(const std::string& path) {
 IoResult<void> SimDisk::rename(const std::string& from, const std::string& to) {
   state_->announce("rename", to);
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(from)) return io::io_failure(EIO, from + ": the disk is dead");
   const auto inode = state_->find(from);
   const auto source = state_->find(SimState::parent_of(from));
   const auto target = state_->find(SimState::parent_of(to));
@@ -257,6 +262,7 @@ IoResult<void> SimDisk::rename(const std::string& from, const std::string& to) {
 IoResult<void> SimDisk::remove(const std::string& path) {
   state_->announce("remove", path);
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(path)) return io::io_failure(EIO, path + ": the disk is dead");
   const auto inode = state_->find(path);
   if (!inode) return io::io_failure(ENOENT, "remove " + path);
   if (inode->is_directory) return io::io_failure(EISDIR, "remove " + path);
@@ -268,6 +274,7 @@ IoResult<void> SimDisk::remove(const std::string& path) {
 IoResult<void> SimDisk::remove_all(const std::string& path) {
   state_->announce("remove_all", path);
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(path)) return io::io_failure(EIO, path + ": the disk is dead");
   const auto inode = state_->find(path);
   if (!inode) return {};
   if (const int failed = state_->remove_tree(path, *inode)) {
@@ -279,6 +286,7 @@ IoResult<void> SimDisk::remove_all(const std::string& path) {
 IoResult<void> SimDisk::sync_directory(const std::string& directory) {
   state_->announce("sync_directory", directory);
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(directory)) return io::io_failure(EIO, directory + ": the disk is dead");
   const auto inode = state_->find(directory);
   if (!inode || !inode->is_directory) return io::io_failure(ENOENT, "sync " + directory);
   if (const int failed = state_->begin_sync()) {
@@ -291,6 +299,7 @@ IoResult<void> SimDisk::sync_directory(const std::string& directory) {
 IoResult<void> SimDisk::sync_filesystem(const std::string& path) {
   state_->announce("sync_filesystem", path);
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(path)) return io::io_failure(EIO, path + ": the disk is dead");
   if (const int failed = state_->begin_sync()) {
     if (failed != ECANCELED) state_->drop_all_unsynced(*state_->root);
     return io::io_failure(failed, "sync " + path);
@@ -301,6 +310,7 @@ IoResult<void> SimDisk::sync_filesystem(const std::string& path) {
 
 IoResult<io::Space> SimDisk::space(const std::string& path) const {
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(path)) return io::io_failure(EIO, path + ": the disk is dead");
   if (!state_->find(path)) return io::io_failure(ENOENT, "space " + path);
   const std::uint64_t total = faults.capacity_bytes.value_or(std::uint64_t{1} << 40);
   const std::uint64_t used = state_->used(*state_->root);
@@ -309,6 +319,7 @@ IoResult<io::Space> SimDisk::space(const std::string& path) const {
 
 IoResult<std::unique_ptr<io::DirectoryLock>> SimDisk::lock(const std::string& directory) {
   std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(directory)) return io::io_failure(EIO, directory + ": the disk is dead");
   if (!state_->find(directory)) return io::io_failure(ENOENT, "lock " + directory);
   if (!state_->locks.insert(directory).second) {
     return io::io_failure(EWOULDBLOCK, directory + " is in use");

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct DiskFaults {
   std::optional<std::uint64_t> fail_sync;
   // Bytes that fit; writes beyond it fail with ENOSPC, after a part of them may have been written.
   std::optional<std::uint64_t> capacity_bytes;
+  // Everything at or below these paths fails with EIO, reading too: a disk among several that died.
+  std::set<std::string> dead;
   // Syncs answer success and do nothing: a lying disk. For checking the checkers.
   bool lying_sync = false;
   bool lying_directory_sync = false;

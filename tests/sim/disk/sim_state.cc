@@ -40,6 +40,12 @@ int SimState::begin_operation() {
   return 0;
 }
 
+bool SimState::is_dead(const std::string& path) const {
+  return std::ranges::any_of(faults->dead, [&](const std::string& dead) {
+    return path == dead || path.starts_with(dead + "/");
+  });
+}
+
 int SimState::begin_sync() {
   const std::uint64_t index = syncs++;
   if (const int failed = begin_operation()) return failed;

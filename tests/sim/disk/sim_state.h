@@ -50,6 +50,7 @@ struct SimState {
   // Counts one operation. 0: it happens; else the errno that it fails with.
   int begin_operation();
   int begin_sync();
+  bool is_dead(const std::string& path) const;
 
   static std::vector<std::string> split(const std::string& path);
   static std::string parent_of(const std::string& path);

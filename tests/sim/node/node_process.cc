@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 
 namespace sim {
 namespace {
@@ -103,7 +103,7 @@ bool NodeProcess::broken() const {
 }
 
 bool NodeProcess::out_of_service() const {
-  return broker_ && broker_->node().log_directory && broker_->node().log_directory->failed();
+  return broker_ && broker_->node().directories && broker_->node().directories->failed_count() > 0;
 }
 
 void NodeProcess::forget() {

@@ -1,0 +1,156 @@
+// Several log directories of one broker.
+#include "broker/log/log_directories.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/disk/sim_disk.h"
+#include "tests/sim/sim_clock.h"
+#include "tests/sim/sim_executor.h"
+
+namespace broker {
+namespace {
+
+class Directories : public testing::Test {
+ protected:
+  ~Directories() override {
+    open_.reset();
+    executor.kill();
+  }
+  io::IoResult<LogDirectories::Left> look() {
+    base::Random random(7);
+    return LogDirectories::look_at(disk, {"/a", "/b", "/c"}, random);
+  }
+  io::IoResult<void> open() {
+    auto left = look();
+    if (!left) return std::unexpected(left.error());
+    base::Random random(8);
+    auto opened = LogDirectories::open({disk, executor, clock, diag}, *left, "cluster",
+                                       base::BrokerId(1), random);
+    if (!opened) return std::unexpected(opened.error());
+    open_ = std::move(*opened);
+    return {};
+  }
+  LogStore* create(const std::string& topic) {
+    LogStore* store = open_->take_place();
+    EXPECT_TRUE(store->directory->create_partition({topic, 0}, {1, 1}, LogConfig{}, 0));
+    return store;
+  }
+
+  sim::World world{5};
+  sim::SimDisk disk{5};
+  sim::SimExecutor executor{world, "broker"};
+  sim::SimClock clock{world};
+  base::SilentDiag diag;
+  std::unique_ptr<LogDirectories> open_;
+};
+
+// Goal: each directory has an id of its own, which stays; what one holds is found there.
+TEST_F(Directories, HaveIdsAndHoldPartitions) {
+  ASSERT_TRUE(open());
+  const auto ids = std::set{open_->all()[0]->id(), open_->all()[1]->id(), open_->all()[2]->id()};
+  EXPECT_EQ(ids.size(), 3u);
+  LogStore* store = create("t");
+  EXPECT_EQ(*open_->holding({"t", 0}), store);
+  EXPECT_EQ(*open_->holding({"t", 1}), nullptr);
+  const std::string path = store->directory->path();
+  open_.reset();
+  ASSERT_TRUE(open());
+  for (const auto& each : open_->all()) EXPECT_TRUE(ids.contains(each->id()));
+  ASSERT_NE(*open_->holding({"t", 0}), nullptr);
+  EXPECT_EQ((*open_->holding({"t", 0}))->directory->path(), path);
+}
+
+// Goal: a new partition goes where the fewest are; full directories are the last resort, failed
+// ones none.
+TEST_F(Directories, NewPartitionGoesWhereTheFewestAre) {
+  ASSERT_TRUE(open());
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 9; ++i) ++counts[create("t" + std::to_string(i))->directory->path()];
+  EXPECT_EQ(counts, (std::map<std::string, int>{{"/a", 3}, {"/b", 3}, {"/c", 3}}));
+  open_.reset();
+  ASSERT_TRUE(open());  // they are counted again
+  open_->all()[0]->directory->health().note_full();
+  EXPECT_EQ(open_->take_place()->directory->path(), "/b");
+  EXPECT_EQ(open_->take_place()->directory->path(), "/c");
+  open_->all()[1]->directory->health().fail({EIO, "gone"});
+  open_->all()[2]->directory->health().fail({EIO, "gone"});
+  EXPECT_EQ(open_->take_place()->directory->path(), "/a");
+  EXPECT_FALSE(open_->failure().has_value());
+  open_->all()[0]->directory->health().fail({EIO, "gone"});
+  EXPECT_EQ(open_->take_place(), nullptr);
+  EXPECT_TRUE(open_->failure().has_value());
+}
+
+// Goal: of one partition in two directories the one counts that the metadata knows; nothing is
+// guessed.
+TEST_F(Directories, PartitionInTwoIsRefused) {
+  ASSERT_TRUE(open());
+  for (const auto& store : open_->all()) {
+    ASSERT_TRUE(disk.make_directories(store->directory->partition_path({"t", 0})));
+  }
+  EXPECT_EQ(open_->holding({"t", 0}).error().code, EEXIST);
+  LogStore* told = open_->all()[1].get();
+  EXPECT_EQ(*open_->holding({"t", 0}, told->id()), told);
+  EXPECT_EQ(open_->holding({"t", 0}, base::Uuid{7, 7}).error().code, EEXIST);
+}
+
+// Goal: a directory that cannot be read leaves the others in service, and says so; what belongs to
+// another cluster is a mistake that ends the start; nothing readable does as well.
+TEST_F(Directories, UnreadableOneIsToldApart) {
+  ASSERT_TRUE(open());
+  const base::Uuid a = open_->all()[0]->id();
+  open_.reset();
+  disk.faults.dead = {"/b"};
+  auto left = look();
+  ASSERT_TRUE(left);
+  EXPECT_TRUE(left->some_failed());
+  EXPECT_EQ(left->ids().size(), 2u);
+  ASSERT_TRUE(open());
+  EXPECT_EQ(open_->all().size(), 2u);
+  ASSERT_EQ(open_->unreadable().size(), 1u);
+  EXPECT_EQ(open_->unreadable()[0].path, "/b");
+  EXPECT_TRUE(open_->is_out_of_reach({1, 2}));  // it may be the one that cannot be read
+  EXPECT_FALSE(open_->is_out_of_reach(a));
+  open_.reset();
+  disk.faults.dead = {"/a", "/b", "/c"};
+  EXPECT_FALSE(look());
+  disk.faults.dead.clear();
+  ASSERT_TRUE(disk.replace_file("/b/meta.properties", "version=1\ncluster.id=x\nnode.id=1\n"));
+  EXPECT_EQ(open().error().code, EINVAL);
+}
+
+// Goal: the end was clean only if it was in every directory.
+TEST_F(Directories, CleanEndIsOfAll) {
+  ASSERT_TRUE(open());
+  for (const auto& store : open_->all()) {
+    ASSERT_TRUE(store->directory->close_clean(base::BrokerEpoch(4)));
+  }
+  open_.reset();
+  EXPECT_EQ(look()->clean_epoch, base::BrokerEpoch(4));
+  ASSERT_TRUE(disk.remove("/b/.kafka_cleanshutdown"));
+  EXPECT_EQ(look()->clean_epoch, base::BrokerEpoch(-1));
+}
+
+// Goal: a full disk is told once, and forgotten when a try finds space.
+TEST_F(Directories, FullDiskIsTriedAgain) {
+  ASSERT_TRUE(open());
+  LogDirectory& directory = *open_->all()[1]->directory;
+  int told = 0;
+  directory.health().on_full([&] { ++told; });
+  directory.health().note_full();
+  directory.health().note_full();
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(open_->full_ids(), std::vector<base::Uuid>{open_->all()[1]->id()});
+  disk.faults.capacity_bytes = 1000;
+  directory.try_space();
+  EXPECT_TRUE(directory.health().full());
+  disk.faults.capacity_bytes.reset();
+  directory.try_space();
+  EXPECT_FALSE(directory.health().full());
+  EXPECT_FALSE(directory.failed());
+  directory.health().note_full();
+  EXPECT_EQ(told, 2);
+}
+
+}  // namespace
+}  // namespace broker
