@@ -50,7 +50,7 @@ const std::vector<Mutant> kMutants = {
     {"consumer-assigns-before-revoking", "consumer-groups", sim::run_consumer_groups, 200},
     {"consumer-assigns-what-others-hold", "consumer-groups", sim::run_consumer_groups, 200},
     {"consumer-keeps-the-dead", "consumer-groups", sim::run_consumer_groups, 200},
-    {"consumer-takes-any-epoch", "consumer-groups", sim::run_consumer_groups, 200},
+    {"consumer-takes-any-epoch", "group-migration", sim::run_group_migration, 1500},
     {"upgrade-forgets-what-is-given-back", "group-migration", sim::run_group_migration, 400},
     {"classic-is-never-asked-to-join", "group-migration", sim::run_group_migration, 200},
     {"consumer-group-never-goes-back", "group-migration", sim::run_group_migration, 200},

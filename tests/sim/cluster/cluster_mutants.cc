@@ -25,24 +25,24 @@ struct Defect {
 constexpr Defect kDefects[] = {
     // the quorum
     {"store-skips-sync", 4},
-    {"raft-keeps-conflicting-entries", 18},
+    {"raft-keeps-conflicting-entries", 23},
     // who leads, who is in sync
     {"keep-leader-epoch", 1},
-    {"broker-keeps-its-epoch", 2},
-    {"elr-outlives-its-reason", 6},
-    {"elects-unclean", 5},
+    {"broker-keeps-its-epoch", 1},
+    {"elr-outlives-its-reason", 7},
+    {"elects-unclean", 1},
     // leaders
     {"node-acks-before-sync", 2},
-    {"node-acks-failed-sync", 6},
-    {"node-acks-duplicates-at-once", 4},
+    {"node-acks-failed-sync", 18},
+    {"node-acks-duplicates-at-once", 2},
     {"node-checks-no-sequence", 1},
-    {"node-shows-unsynced", 4},
-    {"node-finds-no-divergence", 5},
-    {"node-leads-on-when-replaced", 4},
-    {"replica-acks-alone", 3},
-    {"replica-counts-minimal-isr", 4},
-    {"replica-counts-unsynced-leader", 6},
-    {"replica-joins-behind", 6},
+    {"node-shows-unsynced", 2},
+    {"node-finds-no-divergence", 7},
+    {"node-leads-on-when-replaced", 2},
+    {"replica-acks-alone", 1},
+    {"replica-counts-minimal-isr", 2},
+    {"replica-counts-unsynced-leader", 167},
+    {"replica-joins-behind", 3},
     // followers
     {"repl-fetches-before-flush", 1},
     // coordinators
@@ -50,7 +50,7 @@ constexpr Defect kDefects[] = {
     // throttles
     {"throttle-holds-those-in-sync", 1, sim::run_throttled},
 };
-constexpr std::uint64_t kSeedsMax = 150;
+constexpr std::uint64_t kSeedsMax = 300;
 constexpr unsigned kSecondsMax = 100;  // of one seed
 
 // In a child each, as a defect may well abort.
