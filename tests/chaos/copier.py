@@ -24,9 +24,9 @@ BATCH, PATIENCE = 2000, 15
 
 @contextlib.contextmanager
 def bounded():
-    """librdkafka may wait for ever in send_offsets_to_transaction() when the coordinator of the group was lost at
-    the wrong moment, whatever timeout it was given, and asks nobody for anything (its issues 5456 and 5511). An application would be killed by
-    its supervisor and started anew, and so is this one."""
+    """librdkafka may wait for ever in send_offsets_to_transaction() when the coordinator of the group was lost at the wrong
+    moment, whatever timeout it was given, and asks nobody for anything (its issues 5456 and 5511). An application would be
+    killed by its supervisor and started anew, and so is this one."""
     def begin_anew():
         tell("hung", int(time.time() * 1000))
         os.execv(sys.executable, [sys.executable, "-u", *sys.argv])
