@@ -1,10 +1,12 @@
 #include "broker/node/coordinator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/group/partition_of.h"
 #include "broker/node/coordinator_shard.h"
 #include "broker/node/coordinator_topic.h"
+#include "broker/node/gathering.h"
 #include "broker/node/hosting.h"
 
 namespace broker {
@@ -28,17 +30,6 @@ ErrorCode missing_shard(const meta::Topic* topic, std::int32_t partition, base::
   const bool is_ours = topic->partitions[static_cast<std::size_t>(partition)].leader == us;
   return is_ours ? ErrorCode::kCoordinatorLoadInProgress : ErrorCode::kNotCoordinator;
 }
-
-// Answers of many shards on their way to one asker. Lives on the asker's executor.
-struct Gathering {
-  std::vector<GroupAnswer> answers;
-  std::size_t missing = 0;
-  std::move_only_function<void(std::vector<GroupAnswer>)> done;
-
-  void one_done() {
-    if (--missing == 0) done(std::move(answers));
-  }
-};
 
 }  // namespace
 
@@ -151,23 +142,18 @@ void GroupCoordinators::ask_all(const GroupCaller& caller, const group::ListGrou
   const auto image = node_.image();
   const meta::Topic* topic = image->topic(kOffsetsTopic);
   const std::size_t count = topic == nullptr ? 0 : topic->partitions.size();
-  auto gathering = std::make_shared<Gathering>();
-  gathering->answers.resize(count, std::unexpected(ErrorCode::kNotCoordinator));
-  gathering->missing = 1;
-  gathering->done = std::move(done);
+  std::vector<GroupAnswer> answers(count, std::unexpected(ErrorCode::kNotCoordinator));
   for (std::size_t i = 0; i < count; ++i) {
-    if (i >= shards->size() || (*shards)[i] == nullptr) {
-      gathering->answers[i] =
-          std::unexpected(missing_shard(topic, static_cast<std::int32_t>(i), node_.broker_id));
-      continue;
-    }
-    ++gathering->missing;
-    (*shards)[i]->ask(caller, request, [gathering, i](GroupAnswer answer) {
-      gathering->answers[i] = std::move(answer);
-      gathering->one_done();
-    });
+    if (i < shards->size() && (*shards)[i] != nullptr) continue;
+    answers[i] =
+        std::unexpected(missing_shard(topic, static_cast<std::int32_t>(i), node_.broker_id));
   }
-  gathering->one_done();
+  const auto all =
+      std::make_shared<Gathering<GroupAnswer>>(*caller.back, std::move(answers), std::move(done));
+  for (std::size_t i = 0; i < std::min(count, shards->size()); ++i) {
+    if ((*shards)[i] != nullptr) (*shards)[i]->ask(caller, request, all->place(i));
+  }
+  all->all_asked();
 }
 
 void GroupCoordinators::end_transaction(std::int32_t partition, const group::EndTransaction& end,

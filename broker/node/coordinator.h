@@ -64,7 +64,8 @@ class GroupCoordinators {
 
   // Any thread. `done` comes once, on caller.back: from within this call or later.
   void ask(const std::string& group_id, GroupCaller caller, GroupRequest request, GroupDone done);
-  // The same to every shard this broker has; `done` gets one answer each, in order of partition.
+  // On caller.back. The same to every shard this broker has; `done` gets one answer each, in order
+  // of partition.
   void ask_all(const GroupCaller& caller, const group::ListGroups& request,
                std::move_only_function<void(std::vector<GroupAnswer>)> done);
 

@@ -5,6 +5,7 @@
 #include "broker/group/partition_of.h"
 #include "broker/node/broker_peers.h"
 #include "broker/node/coordinator_topic.h"
+#include "broker/node/gathering.h"
 #include "broker/node/hosting.h"
 #include "broker/node/txn_shard.h"
 #include "common/wire/msg/add_partitions_to_txn_request.h"
@@ -29,17 +30,6 @@ ErrorCode missing_shard(const meta::Topic* topic, std::size_t partition, base::B
   return topic->partitions[partition].leader == us ? ErrorCode::kCoordinatorLoadInProgress
                                                    : ErrorCode::kNotCoordinator;
 }
-
-// Answers of many shards on their way to one asker. Lives on the asker's executor.
-struct Gathering {
-  std::vector<TxnAnswer> answers;
-  std::size_t missing = 1;
-  std::move_only_function<void(std::vector<TxnAnswer>)> done;
-
-  void one_done() {
-    if (--missing == 0) done(std::move(answers));
-  }
-};
 
 // What the error of the whole comes to for a partition that is written to.
 ErrorCode as_seen_by_writers(ErrorCode error) {
@@ -147,20 +137,12 @@ void TxnCoordinators::ask(const std::string& id, TxnRequest request, io::Executo
 
 void TxnCoordinators::ask_all(const txn::ListTransactions& request, io::Executor& back,
                               std::move_only_function<void(std::vector<TxnAnswer>)> done) {
-  const auto shards = shards_.load();
-  auto gathering = std::make_shared<Gathering>();
-  gathering->done = std::move(done);
-  for (const auto& shard : *shards) {
-    if (shard == nullptr) continue;
-    const std::size_t i = gathering->answers.size();
-    gathering->answers.emplace_back();
-    ++gathering->missing;
-    shard->ask(request, back, [gathering, i](TxnAnswer answer) {
-      gathering->answers[i] = std::move(answer);
-      gathering->one_done();
-    });
-  }
-  gathering->one_done();
+  auto shards = *shards_.load();
+  std::erase(shards, nullptr);
+  const auto all = std::make_shared<Gathering<TxnAnswer>>(
+      back, std::vector<TxnAnswer>(shards.size()), std::move(done));
+  for (std::size_t i = 0; i < shards.size(); ++i) shards[i]->ask(request, back, all->place(i));
+  all->all_asked();
 }
 
 TxnCoordinators::Place TxnCoordinators::place_of(std::string_view id, const meta::Topic& topic,

@@ -50,7 +50,7 @@ class TxnCoordinators {
 
   // Any thread. `done` comes once, on `back`: from within this call or later.
   void ask(const std::string& id, TxnRequest request, io::Executor& back, TxnDone done);
-  // The same to every shard of this broker; `done` gets one answer each.
+  // On `back`. The same to every shard of this broker; `done` gets one answer each.
   void ask_all(const txn::ListTransactions& request, io::Executor& back,
                std::move_only_function<void(std::vector<TxnAnswer>)> done);
 

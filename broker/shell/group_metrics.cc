@@ -18,14 +18,19 @@ namespace {
 // for.
 constexpr std::chrono::seconds kPatience{1};
 
-// Waits for what `ask` gives to its callback; nothing when that takes too long.
+// Waits for what `ask` gives to its callback; nothing when that takes too long, or never comes as
+// the broker ends.
 template <class T, class Ask>
 std::optional<T> wait_for(Ask ask) {
   auto promise = std::make_shared<std::promise<T>>();
   auto answer = promise->get_future();
   ask([promise](T value) { promise->set_value(std::move(value)); });
   if (answer.wait_for(kPatience) != std::future_status::ready) return std::nullopt;
-  return answer.get();
+  try {
+    return answer.get();
+  } catch (const std::future_error&) {  // the callback is gone, uncalled
+    return std::nullopt;
+  }
 }
 
 GroupCaller caller_of(Node& node) {
@@ -36,8 +41,11 @@ GroupCaller caller_of(Node& node) {
 }
 
 std::vector<group::ListedGroup> all_groups(Node& node) {
-  const auto answers = wait_for<std::vector<GroupAnswer>>([&](auto done) {
-    node.groups->ask_all(caller_of(node), group::ListGroups{}, std::move(done));
+  const auto answers = wait_for<std::vector<GroupAnswer>>([&node](auto done) {
+    const GroupCaller caller = caller_of(node);
+    caller.back->post([&node, caller, done = std::move(done)]() mutable {
+      node.groups->ask_all(caller, group::ListGroups{}, std::move(done));
+    });
   });
   std::vector<group::ListedGroup> groups;
   if (!answers) return groups;

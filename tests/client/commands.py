@@ -1,5 +1,6 @@
 """`moldau txn` and `moldau group seek`, and a group's lag in /metrics, against what real clients left behind."""
 
+import concurrent.futures
 import json
 import os
 import urllib.request
@@ -16,6 +17,11 @@ def command(node, *arguments, ok=True):
 
 def asked(node, *arguments):
     return json.loads(command(node, *arguments, "--json").out)
+
+
+def metrics(node):
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.http_port}/metrics", timeout=10) as answer:
+        return answer.read().decode().splitlines()
 
 
 def transactions(node):
@@ -64,16 +70,26 @@ def seek(node):
         equal(offsets(), want, f"after --to {to}")
     for bad in (["--to", "nowhere"], ["--to", "end", "--topic", "sought:x"]):
         equal(command(node, "group", "seek", "seekers", *bad, ok=False).status, 2, str(bad))
-    with urllib.request.urlopen(f"http://127.0.0.1:{node.http_port}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
+    lines = metrics(node)
     lag = {line.rsplit("} ", 1)[0].split('partition="')[1][0]: float(line.rsplit(" ", 1)[1]) for line in lines
            if line.startswith("moldau_group_lag_records{") and 'group="seekers"' in line}
     equal(lag, {"0": 0.0, "1": 10.0}, "lag in /metrics")
     check(any(line.startswith('moldau_groups_in_state{state="Empty"}') for line in lines), "groups by state")
 
 
+def scrapes_at_once(node):
+    """Groups are asked of coordinators on all reactors, for several scrapers, who each get the same count."""
+    def groups(_):
+        return sum(float(line.rsplit(" ", 1)[1]) for line in metrics(node) if line.startswith("moldau_groups_in_state{"))
+    equal(groups(0) > 0, True, "a group is there")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        equal(len(set(pool.map(groups, range(1000)))), 1, "different counts of groups")
+    return "1,000 scrapes"
+
+
 def run_commands(suite, context):
-    names = {"commands: moldau txn list, describe, abort": transactions, "commands: moldau group seek, lag": seek}
+    names = {"commands: moldau txn list, describe, abort": transactions, "commands: moldau group seek, lag": seek,
+             "commands: many scrape the groups": scrapes_at_once}
     if context.against == "kafka" or not any(suite.wants(name) for name in names):
         return
     node = context.new_node()

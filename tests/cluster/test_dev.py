@@ -104,7 +104,15 @@ class Dev:
         return next((each for each in self.health()["findings"] if each["kind"] == kind), None)
 
     def await_healthy(self):
-        until("healthy again", 40, lambda: self.health()["healthy"])
+        last = {}
+
+        def healthy():
+            last.update(self.health())
+            return last["healthy"]
+        try:
+            until("healthy again", 40, healthy)
+        except Failed as failure:
+            raise Failed(f"{failure}\n{json.dumps(last, indent=1)}") from failure
 
 
 def create(dev, topic, partitions, replicas):
