@@ -6,6 +6,7 @@
 
 #include "broker/shell/broker_process.h"
 #include "common/host/console_diag.h"
+#include "common/host/crash_report.h"
 #include "common/host/load_config.h"
 #include "common/host/signals.h"
 
@@ -26,6 +27,7 @@ int run(const std::string& file, const std::vector<std::string>& sets, const std
   if (config->controller_quorum_voters.empty()) {
     return refuse("controller.quorum.voters: name the controllers, as id@host:port");
   }
+  host::report_crashes("moldau-broker");
   host::block_signals();
   host::SystemClock clock;
   host::ConsoleDiag::Options options;

@@ -13,6 +13,7 @@
 #include "broker/shell/broker_metrics.h"
 #include "cli/dev/dev_config.h"
 #include "common/host/console_diag.h"
+#include "common/host/crash_report.h"
 #include "common/host/http_admin.h"
 #include "common/host/local_rpc.h"
 #include "common/host/metrics.h"
@@ -351,6 +352,7 @@ int run_dev(const DevOptions& options) {
     std::fprintf(stderr, "moldau dev: %s\n", config.error().c_str());
     return kExitBadConfig;
   }
+  host::report_crashes("moldau dev");
   host::block_signals();
   host::SystemClock clock;
   host::ConsoleDiag::Options diag_options;

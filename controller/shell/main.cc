@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/host/console_diag.h"
+#include "common/host/crash_report.h"
 #include "common/host/load_config.h"
 #include "common/host/signals.h"
 #include "controller/shell/controller_process.h"
@@ -31,6 +32,7 @@ int run(const std::string& file, const std::vector<std::string>& sets, const std
   if (config->log_dirs.size() != 1) {
     return refuse("log.dirs: a controller has one directory for its data");
   }
+  host::report_crashes("moldau-controller");
   host::block_signals();
   host::SystemClock clock;
   host::ConsoleDiag::Options options;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/host/console_diag.h"
+#include "common/host/crash_report.h"
 #include "common/host/signals.h"
 #include "operator/shell/operator_process.h"
 #include "operator/types/crd.h"
@@ -119,6 +120,7 @@ int run(const Flags& flags) {
   for (const std::string& each : flags.controllers) {
     if (!parse_controllers(each, options)) return refuse("--controllers " + each);
   }
+  host::report_crashes("moldau-operator");
   host::block_signals();
   host::SystemClock clock;
   host::ConsoleDiag::Options console;

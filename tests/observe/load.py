@@ -39,8 +39,11 @@ def produce(bootstrap):
     while not STOP.wait(0.02):
         for _ in range(40):
             number += 1
-            producer.produce("orders", key=str(number), value=b"x" * 500)
-            producer.produce("profiles", key=str(number % 100), value=b"y" * 2000)
+            try:
+                producer.produce("orders", key=str(number), value=b"x" * 500)
+                producer.produce("profiles", key=str(number % 100), value=b"y" * 2000)
+            except BufferError:  # full while brokers are away
+                break
         producer.poll(0)
 
 

@@ -23,7 +23,7 @@ import dashboards  # noqa: E402
 import prometheus  # noqa: E402
 import test_dev  # noqa: E402
 from harness import deps, node as nodes  # noqa: E402
-from harness.suite import Suite, check, equal  # noqa: E402
+from harness.suite import Failed, Suite, check, equal  # noqa: E402
 
 CHART = os.path.join(ROOT, "charts/moldau")
 RULES = os.path.join(CHART, "alerts/moldau.yaml")
@@ -268,6 +268,14 @@ def the_quorum_is_lost(watched):
     return watched.until_firing(FAULTS["quorum"])
 
 
+def told(watched, test):
+    """A failure says what the foreground said: which node died, and when."""
+    try:
+        return test(watched)
+    except Failed as failure:
+        raise Failed(f"{failure}\nforeground:\n{watched.dev.said()[-3000:]}") from failure
+
+
 def run_cluster(suite, binaries, more):
     scraped = {labels.get("component") for _, labels in more}
     with tempfile.TemporaryDirectory(prefix="moldau-observe-") as folder:
@@ -285,7 +293,7 @@ def run_cluster(suite, binaries, more):
             for name, test in (("nothing fires in health", nothing_fires), ("a broker dies", a_broker_dies),
                                ("a broker restarts again and again", a_broker_restarts),
                                ("a controller dies", a_controller_dies), ("the quorum is lost", the_quorum_is_lost)):
-                suite.run(f"observe: alerts: {name}", lambda test=test: test(watched))
+                suite.run(f"observe: alerts: {name}", lambda test=test: told(watched, test))
         finally:
             watched.stop()
 
