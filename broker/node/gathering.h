@@ -1,3 +1,5 @@
+// The answers of many shards on their way to one asker. Shards live on several executors; this
+// lives on one, the asker's, and only there answers may be put in: it has no lock.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +10,6 @@
 
 #include "common/base/check.h"
 #include "common/io/executor.h"
-
-// The answers of many shards on their way to one asker. Shards live on several executors; this
-// lives on one, the asker's, and only there answers may be put in: it has no lock.
 
 namespace broker {
 
