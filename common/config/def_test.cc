@@ -103,6 +103,9 @@ TEST(Defs, TablesAreSound) {
         const Def* other = find(Resource::kBroker, synonym.name);
         ASSERT_NE(other, nullptr) << synonym.name;
         if (resource == Resource::kBroker) continue;
+        // What all topics can be given, one of them can be given.
+        if (other->effect == Effect::kEffective)
+          EXPECT_EQ(def.effect, Effect::kEffective) << def.name << " beside " << other->name;
         if (synonym.scale == 1) EXPECT_EQ(other->type == Type::kInt, def.type == Type::kInt);
         if (def.default_value && other->default_value && synonym.scale == 1 &&
             other->effect == def.effect)
@@ -130,6 +133,7 @@ TEST(Defs, ParsesTypes) {
             "Invalid value yes for configuration delete.topic.enable: Expected value to be either "
             "true or false");
   EXPECT_EQ(refusal(Resource::kTopic, "min.cleanable.dirty.ratio", "0.50"), "");
+  EXPECT_EQ(refusal(Resource::kTopic, "min.cleanable.dirty.ratio", "0.01"), "");
   EXPECT_NE(refusal(Resource::kTopic, "min.cleanable.dirty.ratio", "nan"), "");
 }
 
