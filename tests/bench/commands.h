@@ -1,4 +1,4 @@
-// The three loads. Each runs a warm-up, measures, and returns what it saw as JSON.
+// The four loads. Each runs a warm-up, measures, and returns what it saw as JSON.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,12 @@ struct ProduceOptions {
   std::uint64_t rate = 0;  // records/s offered while measuring; 0: as fast as they go
   std::uint32_t record_size = 1024;
   bool text = false;
+  std::uint64_t keys = 0;  // how many distinct keys, drawn at random; 0: no key
   std::uint64_t seed = 1;
 };
 
-// Records without a key, so that librdkafka's sticky partitioner fills whole batches.
+// Records without a key (unless some are asked for), so that librdkafka's sticky partitioner fills
+// whole batches.
 nlohmann::json produce(const ClientOptions& client, const ProduceOptions& options);
 
 struct ConsumeOptions {
@@ -42,5 +44,18 @@ struct OpenLoopOptions {
 // Latency runs from the time a record should have been sent to its delivery report: a stall of the
 // broker counts for every record that was due meanwhile.
 nlohmann::json open_loop(const ClientOptions& client, const OpenLoopOptions& options);
+
+struct TransactOptions {
+  int every_ms = 100;
+  std::uint64_t records_per_commit = 2'000;
+  double warm_seconds = 5;
+  double seconds = 20;
+  std::uint32_t record_size = 1024;
+  std::uint64_t seed = 1;
+};
+
+// One transactional producer that commits every so often; the next transaction begins when the
+// commit is answered.
+nlohmann::json transact(const ClientOptions& client, const TransactOptions& options);
 
 }  // namespace bench

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Groups, Moldau beside Apache Kafka on this machine: `./dev bench groups`. What a commit costs the broker, how
-long it takes to load the offsets of a killed coordinator, how long a group takes to be Stable. The client is this
-script on raw sockets, the same for both; docs/benchmarks.md."""
+"""Groups, transactions and compaction, Moldau beside Apache Kafka on this machine: `./dev bench groups`. The client is
+the same for both: raw sockets, and librdkafka for what writes records; docs/benchmarks.md."""
 
 import argparse
 import os
@@ -9,195 +8,160 @@ import shutil
 import struct
 import sys
 import tempfile
-import threading
 import time
+from statistics import median
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(ROOT, "tests", "client"))
+sys.path[:0] = [os.path.join(ROOT, "tests/client"), os.path.join(ROOT, "tests/cluster"), HERE]
+from grouping import classic, consumers, gap, logs  # noqa: E402
+from grouping.common import FIND_COORDINATOR, commit, commit_body, until_ready  # noqa: E402
 from harness import deps, node as nodes, wire  # noqa: E402
-from harness.wire import Connection, array, string  # noqa: E402
+from harness.wire import Connection, string  # noqa: E402
 
-OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN, SYNC = 8, 9, 10, 11, 14
-RETRIABLE = (14, 15, 16)
-REBALANCE_IN_PROGRESS = 27
-SETTINGS = {"group.initial.rebalance.delay.ms": "1000", "offsets.topic.num.partitions": "1",
-            "offsets.topic.replication.factor": "1", "offset.metadata.max.bytes": "4096"}
-TICKS = os.sysconf("SC_CLK_TCK")
+SIZES = (10, 100, 1000)
+# What both get beside their defaults: one node, and one partition of offsets so that all groups have one coordinator.
+COMMON = {"offsets.topic.num.partitions": "1", "offsets.topic.replication.factor": "1",
+          "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1", "log.cleaner.backoff.ms": "100"}
+# `moldau dev`, and the harness, let groups begin at once: here each is as a broker's defaults have it.
+DEFAULTS = {"kafka": {"group.initial.rebalance.delay.ms": "3000"},
+            "moldau": {"group.initial.rebalance.delay.ms": "3000"}}
+
+
+def forming(protocol):
+    def run(node, args):
+        figures = {}
+        for size in SIZES[:2] if args.quick else SIZES:
+            figures |= protocol.form(node, size)
+        return figures
+    return run
+
+
+WORKLOADS = {"commits": classic.commits, "classic": forming(classic), "consumer": forming(consumers),
+             "transactions": logs.transactions, "compaction": logs.compaction, "load": classic.load}
+# figure: unit, target of the ratio (at most; at least where more is better), target of ours alone
+FIGURES = {
+    "commits, CPU each": ("us", 0.3, None),
+    "commits a second": ("", None, None),
+    **{f"{size:,} members, {kind} protocol": ("s", 0.2, None) for kind in ("classic", "consumer") for size in SIZES},
+    "transactions, CPU per GB": ("s", 0.3, None),
+    "transactions, commit p50": ("ms", None, None),
+    "transactions, commit p99": ("ms", 0.5, None),
+    "compaction, records per CPU second": ("k", -5, None),
+    "compaction, wall time": ("s", None, None),
+    "compaction, left": ("%", None, None),
+    "load of live commits after kill -9": ("s", None, 1),
+}
 
 
 def say(text):
     print(f"bench groups: {text}", file=sys.stderr, flush=True)
 
 
-def until_ready(ask, within=120):
-    end = time.monotonic() + within
-    while (error := ask()) in RETRIABLE and time.monotonic() < end:
-        time.sleep(0.005)
-    if error != 0:
-        raise RuntimeError(f"error {error}")
-
-
-def commit_body(group, partitions, offset):
-    rows = [struct.pack(">iqh", p, offset, 0) for p in partitions]
-    return string(group) + struct.pack(">i", -1) + string("") + struct.pack(">q", -1) + array([string("bench") + array(rows)])
-
-
-def commit(c, body):
-    return struct.unpack(">h", c.ask(OFFSET_COMMIT, 2, body)[-2:])[0]
-
-
-def cpu_of(node):
-    with open(f"/proc/{node.process.pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def everyone(count, work):
-    failures = []
-
-    def one(i):
-        try:
-            work(i)
-        except Exception as error:  # said by the main thread
-            failures.append(error)
-    threads = [threading.Thread(target=one, args=(i,), daemon=True) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-
-
-def commits(node, args):
-    """CPU of the broker per commit of one partition, 100 connections; the first tenth warms up."""
-    def some(count):
-        def work(i):
-            with Connection(node, 60) as c:
-                body = commit_body(f"commits{i}", [i % 100], 1)
-                for _ in range(count):
-                    until_ready(lambda: commit(c, body))
-        return work
-    each = args.commits // 100
-    everyone(100, some(max(each // 10, 1)))
-    before, began = cpu_of(node), time.monotonic()
-    everyone(100, some(each))
-    took = time.monotonic() - began
-    return {"cpu us per commit": (cpu_of(node) - before) / (each * 100) * 1e6, "commits per s": each * 100 / took}
-
-
-def load(node, args):
-    """From the end of a killed broker's start to the first offset of a partition with many live commits."""
-    with Connection(node, 60) as c:
-        for g in range(args.live // 1000):
-            until_ready(lambda: commit(c, commit_body(f"load{g}", range(1000), g)))
-    node.kill()
-    node.start()
-    began = time.monotonic()
-    with Connection(node, 60) as c:
-        body = string("load0") + array([string("bench") + array([struct.pack(">i", 999)])])
-        until_ready(lambda: struct.unpack(">h", c.ask(OFFSET_FETCH, 1, body)[-2:])[0])
-    return {f"s to load {args.live} commits": time.monotonic() - began}
-
-
-class Member:
-    """JoinGroup and SyncGroup until it is in the generation that everybody is in."""
-
-    def __init__(self, node, group):
-        self.c, self.group, self.id = Connection(node, 120), group, ""
-
-    def join(self):
-        body = string(self.group) + struct.pack(">ii", 60_000, 60_000) + string(self.id) + string("consumer") + array(
-            [string("range") + wire.octets(b"\0\0" + array([string("bench")]) + b"\xff\xff\xff\xff")])
-        answer = self.c.ask(JOIN, 2, body)
-        error, self.generation = struct.unpack_from(">hi", answer, 4)
-        at = 10
-        words = []
-        for _ in range(3):  # protocol, leader, member id
-            size, = struct.unpack_from(">h", answer, at)
-            words.append(answer[at + 2:at + 2 + size].decode())
-            at += 2 + size
-        self.id = words[2] or self.id
-        self.members = []
-        if words[1] == self.id:
-            count, = struct.unpack_from(">i", answer, at)
-            at += 4
-            for _ in range(count):
-                size, = struct.unpack_from(">h", answer, at)
-                self.members.append(answer[at + 2:at + 2 + size].decode())
-                at += 2 + size
-                at += 4 + struct.unpack_from(">i", answer, at)[0]
-        return error
-
-    def sync(self):
-        given = [string(member) + wire.octets(b"assigned") for member in self.members]
-        body = string(self.group) + struct.pack(">i", self.generation) + string(self.id) + array(given)
-        return struct.unpack_from(">h", self.c.ask(SYNC, 1, body), 4)[0]
-
-    def settle(self):
-        while True:
-            error = self.join()
-            error = error or self.sync()
-            if error == 0:
-                return
-            if error not in RETRIABLE + (REBALANCE_IN_PROGRESS,):
-                raise RuntimeError(f"error {error}")
-
-
-def form(node, size):
-    """All members join at once; until the last has its assignment, the initial delay of 1 s included."""
-    members = [Member(node, f"form{size}") for _ in range(size)]
-    began = time.monotonic()
-    everyone(size, lambda i: members[i].settle())
-    took = time.monotonic() - began
-    for member in members:
-        member.c.socket.close()
-    return {f"s until {size} classic members are Stable": took}
-
-
-def measure(node, args):
+def measure(node, args, names):
     node.start()
     with Connection(node, 60) as c:
-        error = wire.create_topic(c, "bench", 1000)
+        error = wire.create_topic(c, "bench", consumers.PARTITIONS)
         if error != 0:
             raise RuntimeError(f"creating the topic: {error}")
         c.ask(FIND_COORDINATOR, 0, string("any"))
         time.sleep(3)
         until_ready(lambda: commit(c, commit_body("any", [0], 1)))
-    figures = commits(node, args)
-    for size in (10, 100, 1000):
-        figures |= form(node, size)
-    figures |= load(node, args)
+    figures = {}
+    for name in names:
+        figures |= WORKLOADS[name](node, args)
     return figures
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moldau", default=os.path.join(ROOT, "build/release/bin/moldau"))
-    parser.add_argument("--commits", type=int, default=50_000)
-    parser.add_argument("--live", type=int, default=1_000_000, help="commits to load")
-    parser.add_argument("--side", choices=["kafka", "moldau"])
-    args = parser.parse_args()
-    results = {}
-    folder = tempfile.mkdtemp(prefix="moldau-bench-groups-")
+def one(side, folder, args, names):
+    data = os.path.join(folder, side)
+    os.makedirs(data)
+    settings = COMMON | DEFAULTS[side]
+    node = (nodes.Moldau(data, args.moldau, settings) if side == "moldau"
+            else nodes.Kafka(data, deps.kafka_lib(False), settings))
     try:
-        for side in ([args.side] if args.side else ["kafka", "moldau"]):
-            data = os.path.join(folder, side)
-            os.makedirs(data)
-            node = (nodes.Moldau(data, args.moldau, SETTINGS) if side == "moldau"
-                    else nodes.Kafka(data, deps.kafka_lib(False), SETTINGS))
-            say(f"measuring {side}, load average {os.getloadavg()[0]:.1f}")
-            results[side] = measure(node, args)
-            node.stop()
+        return measure(node, args, names)
+    except BaseException:
+        say(node.log()[-2000:])
+        raise
+    finally:
+        node.kill()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def number(value):
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def rows(results):
+    for figure, (unit, of_ratio, of_ours) in FIGURES.items():
+        sides = {side: [run[figure] for run in runs if figure in run] for side, runs in results.items()}
+        kafka, moldau = sides.get("kafka", []), sides.get("moldau", [])
+        if not kafka and not moldau:
+            continue
+        ratios = sorted(ours / theirs for theirs, ours in zip(kafka, moldau))
+        ratio = median(ratios) if ratios else None
+        goal = verdict = ""
+        if of_ratio is not None:
+            goal = f">= {-of_ratio:g}" if of_ratio < 0 else f"<= {of_ratio:g}"
+            reached = ratio is not None and (ratio >= -of_ratio if of_ratio < 0 else ratio <= of_ratio)
+            verdict = "" if ratio is None else "reached" if reached else "missed"
+        if of_ours is not None and moldau:
+            goal, verdict = f"<= {of_ours:g} {unit}", "reached" if median(moldau) <= of_ours else "missed"
+        yield [f"{figure}{f' ({unit})' if unit else ''}", number(median(kafka)) if kafka else "", number(median(moldau)) if moldau else "",
+               number(ratio), f"{number(ratios[0])} .. {number(ratios[-1])}" if ratios else "", goal, verdict]
+
+
+def show(results, gaps):
+    table = [["work", "Kafka", "Moldau", "ratio", "of pairs", "target", ""], ["---"] * 7, *rows(results)]
+    if gaps:
+        table.append([f"coordinator killed -9, {len(gaps)} times: longest gap in commits, median (s)", "", number(median(gaps)), "", "", "", ""])
+        table.append(["the same: most (s)", "", number(max(gaps)), "", "", "<= 1 s", "reached" if max(gaps) <= 1 else "missed"])
+    for row in table:
+        print("| " + " | ".join(row) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench groups", description=__doc__)
+    parser.add_argument("--moldau", default=os.path.join(ROOT, "build/release/bin/moldau"))
+    parser.add_argument("--only", default=",".join([*WORKLOADS, "gap"]), metavar="NAME,...", help="of %(default)s")
+    parser.add_argument("--pairs", type=int, default=3, help="interleaved, each with a fresh start of both (default 3)")
+    parser.add_argument("--quick", action="store_true", help="one pair of small sizes")
+    parser.add_argument("--side", choices=["kafka", "moldau"])
+    parser.add_argument("--commits", type=int, help="of one partition each (default 50,000)")
+    parser.add_argument("--live", type=int, help="commits to load (default 1,000,000)")
+    parser.add_argument("--seconds", type=float, help="of transactions (default 20)")
+    parser.add_argument("--compact-gb", type=float, help="to compact (default 2)")
+    parser.add_argument("--keys", type=int, help="in what is compacted (default 1,000,000)")
+    parser.add_argument("--kills", type=int, help="of a coordinator (default 9)")
+    parser.add_argument("--dir", default=os.path.join(ROOT, "build/bench"), help="data directories are made here, and deleted")
+    args = parser.parse_args()
+    full = {"commits": 50_000, "live": 1_000_000, "seconds": 20, "compact_gb": 2, "keys": 1_000_000, "kills": 9}
+    quick = {"commits": 5_000, "live": 50_000, "seconds": 4, "compact_gb": 0.2, "keys": 100_000, "kills": 2}
+    for key, value in (quick if args.quick else full).items():
+        if getattr(args, key) is None:
+            setattr(args, key, value)
+    pairs = 1 if args.quick else args.pairs
+    names = [name for name in WORKLOADS if name in args.only.split(",")]
+    sides = [args.side] if args.side else ["kafka", "moldau"]
+    results, gaps = {side: [] for side in sides}, []
+    os.makedirs(args.dir, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="groups-", dir=args.dir)
+    try:
+        for pair in range(pairs if names else 0):
+            for side in sides:
+                say(f"pair {pair + 1}: {side}, load average {os.getloadavg()[0]:.1f}")
+                results[side].append(one(side, folder, args, names))
+                say(str({key: float(number(value).replace(",", "")) for key, value in results[side][-1].items()}))
+        if "gap" in args.only.split(",") and "moldau" in sides:
+            say("the coordinator is killed")
+            gaps = gap.measure(os.path.join(folder, "cluster"), args)
+            say(str([round(each, 3) for each in gaps]))
     finally:
         nodes.end_all()
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{'':40}" + "".join(f"{side:>12}" for side in results) + ("       ratio" if len(results) == 2 else ""))
-    for what in next(iter(results.values())):
-        row = [result[what] for result in results.values()]
-        print(f"{what:40}" + "".join(f"{value:12.2f}" for value in row) + (f"{row[1] / row[0]:12.2f}" if len(row) == 2 else ""))
+    show(results, gaps)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <random>
 
 #include "tests/bench/commands.h"
 #include "tests/bench/measure.h"
@@ -15,7 +16,9 @@ class Producer {
       : handle_(make_producer(client, nullptr, nullptr)),
         topic_(open_topic(handle_, client)),
         payload_(options.text ? PayloadKind::kText : PayloadKind::kRandom, options.record_size,
-                 options.seed) {}
+                 options.seed),
+        keys_(options.keys),
+        pick_key_(options.seed) {}
 
   // Sends `count` records, `rate` of them a second (0: as fast as they go); returns when the last
   // one is acknowledged.
@@ -37,8 +40,10 @@ class Producer {
  private:
   void send_one() {
     const auto value = payload_.next();
+    const std::uint64_t key = keys_ == 0 ? 0 : pick_key_() % keys_;
     while (rd_kafka_produce(topic_.get(), RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                            const_cast<char*>(value.data()), value.size(), nullptr, 0,
+                            const_cast<char*>(value.data()), value.size(),
+                            keys_ == 0 ? nullptr : &key, keys_ == 0 ? 0 : sizeof key,
                             nullptr) != 0) {
       const auto error = rd_kafka_last_error();
       if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) fail(rd_kafka_err2str(error));
@@ -49,6 +54,8 @@ class Producer {
   Handle handle_;
   Topic topic_;
   Payload payload_;
+  std::uint64_t keys_;
+  std::mt19937_64 pick_key_;
 };
 
 }  // namespace
