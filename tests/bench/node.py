@@ -46,12 +46,12 @@ def free_port():
 class Node:
     name = "node"
 
-    def __init__(self, folder, control):
+    def __init__(self, folder, control, ports=None):
         self.folder = folder
         os.makedirs(folder)
         self.data = os.path.join(folder, "data")
         self.log_path = os.path.join(folder, "node.log")
-        self.ports = [free_port(), free_port()]
+        self.ports = ports or [free_port(), free_port()]
         self.port = self.ports[0]
         self.process, self.group = None, control.group(self.name)
 
@@ -186,13 +186,19 @@ class Moldau(Node):
         return [self.binary, "dev", "--data-dir", self.data, "--port", str(self.port), "--http-port", str(self.ports[1])]
 
 
+def cluster_identity():
+    """A new cluster id for Kafka's storage tool; its first letter must not look like an option."""
+    return "M" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+
+
 class Kafka(Node):
-    """One node that is broker and controller, with the JVM flags of Kafka's own start script."""
+    """One node that is broker and controller, with the JVM flags of Kafka's own start script. `more` are properties of
+    its own and `identity` names its cluster, when it is one of several."""
 
     name = "kafka"
 
-    def __init__(self, folder, control, lib):
-        super().__init__(folder, control)
+    def __init__(self, folder, control, lib, more=None, identity=None, ports=None):
+        super().__init__(folder, control, ports)
         self.lib = lib
         self.properties = os.path.join(folder, "server.properties")
         lines = {
@@ -203,14 +209,12 @@ class Kafka(Node):
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}", "log.dirs": self.data,
             "offsets.topic.replication.factor": "1", "transaction.state.log.replication.factor": "1",
             "transaction.state.log.min.isr": "1", "share.coordinator.state.topic.replication.factor": "1",
-            "share.coordinator.state.topic.min.isr": "1", "group.initial.rebalance.delay.ms": "0",
+            "share.coordinator.state.topic.min.isr": "1", "group.initial.rebalance.delay.ms": "0", **(more or {}),
         }
         with open(self.properties, "w") as file:
             file.writelines(f"{key}={value}\n" for key, value in lines.items())
-        # The first letter must not look like an option.
-        identity = "M" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         subprocess.run([*self.java("-Xmx256M", "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format", "-t",
-                        identity, "-c", self.properties], check=True, stdin=subprocess.DEVNULL,
+                        identity or cluster_identity(), "-c", self.properties], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
 
     def java(self, *flags):
