@@ -109,8 +109,7 @@ void Broker::begin() {
           .retention_every = std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
   directory_watch_ = std::make_unique<DirectoryWatch>(node_, *directories_, home(),
                                                       [this] { registrar_->heartbeat_soon(); });
-  registrar_->describe_with(
-      [this](proto::HeartbeatRequest& request) { directory_watch_->describe(request); });
+  describe_heartbeats();
   isr_changes_ = std::make_unique<IsrChanges>(
       home(), *controller_, *registrar_, table_, seams_.diag, seams_.random.split("isr"),
       IsrChanges::Options{.self = node_.broker_id,
@@ -153,6 +152,16 @@ void Broker::begin() {
       },
       // The controller may take it for our end.
       [this] { registrar_->heartbeat_soon(); });
+}
+
+void Broker::describe_heartbeats() {
+  registrar_->describe_with(
+      [this](proto::HeartbeatRequest& request) {
+        directory_watch_->describe(request);
+        // Until then partitions are being opened, and an empty table would be told as all there is.
+        if (!registrar_->fenced()) size_report_.describe(request);
+      },
+      [this](const proto::HeartbeatReply* reply) { size_report_.on_reply(reply); });
 }
 
 // The partitions have taken the roles that this change gave them.

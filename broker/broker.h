@@ -19,6 +19,7 @@
 #include "broker/node/node.h"
 #include "broker/node/registrar.h"
 #include "broker/node/replicator.h"
+#include "broker/node/size_report.h"
 #include "common/base/random.h"
 #include "common/io/net.h"
 #include "common/io/rpc.h"
@@ -75,6 +76,7 @@ class Broker {
   void introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
                  const LogDirectories::Left& left);
   void on_registered(const Registrar::Registered& registered);
+  void describe_heartbeats();
   void begin();
   void on_applied(const meta::Image& after, const meta::Delta& delta);
   void close(std::move_only_function<void()> done);
@@ -94,6 +96,7 @@ class Broker {
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Hosting> hosting_;
   std::unique_ptr<DirectoryWatch> directory_watch_;
+  SizeReport size_report_{table_};
   std::unique_ptr<BrokerPeers> peers_;
   std::unique_ptr<TxnCoordinators> transactions_;
   std::unique_ptr<GroupCoordinators> groups_;

@@ -9,6 +9,7 @@
 
 #include "common/base/timer_wheel.h"
 #include "controller/cluster/decide.h"
+#include "controller/cluster/replica_sizes.h"
 #include "controller/cluster/verdict.h"
 #include "controller/controller.h"
 #include "controller/node/liveness.h"
@@ -124,6 +125,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   State state_;
   Publisher publisher_;
   Liveness liveness_;
+  cluster::ReplicaSizes sizes_;                 // while it leads
   std::shared_ptr<QuorumTransport> transport_;  // null: solitary
   std::shared_ptr<RaftNode> member_;
   std::vector<Joining> joining_;

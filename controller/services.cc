@@ -234,6 +234,7 @@ cluster::Decision<proto::HeartbeatReply> Controller::Core::heartbeat(
   auto decision = cluster::heartbeat(request, *state_.head(), settings_, sessions());
   if (decision.reply.has_error()) return decision;
   liveness_.heard(id, request.metadata_offset());
+  decision.reply.set_sizes_wanted(sizes_.take(request, *state_.head(), seams_.executor.now()));
   if (request.want_shutdown() && !decision.records.empty()) {
     liveness_.shutting_down(id, member_->raft().log().last_index().value() + 1);
   }

@@ -170,6 +170,7 @@ void Registrar::heartbeat() {
 
 void Registrar::on_heartbeat_reply(const std::expected<proto::HeartbeatReply, CallError>& reply) {
   calling_ = false;
+  if (heard_) heard_(reply ? &*reply : nullptr);
   if (!reply) {
     ++failures_;
     if (lost_registration(reply.error().code)) {

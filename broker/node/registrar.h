@@ -71,7 +71,12 @@ class Registrar {
   void applied(base::Offset offset);
   // What is added to each heartbeat from now on; called on home. Null: nothing.
   using Describe = std::function<void(proto::HeartbeatRequest&)>;
-  void describe_with(Describe describe) { describe_ = std::move(describe); }
+  // What came of it; null: no answer, or a refusal.
+  using Heard = std::function<void(const proto::HeartbeatReply*)>;
+  void describe_with(Describe describe, Heard heard = nullptr) {
+    describe_ = std::move(describe);
+    heard_ = std::move(heard);
+  }
   // Something happened that may make the controller doubt that this process lives.
   void heartbeat_soon();
   // Asks the controller to move the leaderships away. `done` comes once none is left here that
@@ -104,6 +109,7 @@ class Registrar {
   OnRegistered on_registered_;
   OnRefused on_refused_;
   Describe describe_;
+  Heard heard_;
   base::Timer timer_;  // of the next registration or heartbeat
   base::Timer shutdown_limit_;
   std::shared_ptr<bool> alive_;  // false after stop(): late callbacks do nothing

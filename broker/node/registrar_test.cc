@@ -93,14 +93,21 @@ TEST_F(Registration, RegistersThenBeats) {
   EXPECT_NEAR(heartbeats - before, 10, 1);
 }
 
-// Goal: what others have to tell goes with each heartbeat, in the shutdown too.
+// Goal: what others have to tell goes with each heartbeat, in the shutdown too, and they hear what
+// came of it.
 TEST_F(Registration, HeartbeatsCarryWhatIsDescribed) {
+  std::vector<bool> heard;  // sizes are wanted
   start();
   EXPECT_EQ(last_heartbeat.full_directory_ids_size(), 0);
   registrar.describe_with(
-      [](proto::HeartbeatRequest& request) { request.add_full_directory_ids()->set_low(3); });
+      [](proto::HeartbeatRequest& request) { request.add_full_directory_ids()->set_low(3); },
+      [&heard](const proto::HeartbeatReply* reply) {
+        heard.push_back(reply != nullptr && reply->sizes_wanted());
+      });
+  heartbeat_reply.set_sizes_wanted(true);
   registrar.heartbeat_soon();
   world.run_for(milliseconds(5));
+  EXPECT_EQ(heard, std::vector{true});
   ASSERT_EQ(last_heartbeat.full_directory_ids_size(), 1);
   EXPECT_EQ(last_heartbeat.full_directory_ids(0).low(), 3u);
   registrar.shut_down([] {});
