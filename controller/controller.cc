@@ -129,7 +129,7 @@ void Controller::Core::on_committed(const std::vector<raft::Entry>& entries) {
   settle_joining(false);
   if (ready() && !liveness_.leading()) {
     liveness_.lead(*state_.head());
-    sizes_.clear();
+    sizes_.clear(seams_.executor.now());
     balance_at_ = seams_.executor.now() + config_.leader_balance_interval;
     seams_.executor.timers().set(chores_, seams_.executor.now() + kChoresAfter);
   }

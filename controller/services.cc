@@ -177,7 +177,8 @@ void Controller::Core::serve_movement() {
       methods::kUnregisterBroker,
       [this](const auto& request) { return cluster::unregister_broker(request, *state_.head()); });
   serve_method<proto::DrainBrokerRequest>(methods::kDrainBroker, [this](const auto& request) {
-    return cluster::drain_broker(request, *state_.head(), settings_);
+    sizes_.advance(seams_.executor.now());
+    return cluster::drain_broker(request, *state_.head(), settings_, sizes_);
   });
   serve_method<proto::ResumeBrokerRequest>(methods::kResumeBroker, [this](const auto& request) {
     return cluster::resume_broker(request, *state_.head());
@@ -195,7 +196,8 @@ void Controller::Core::serve_movement() {
       methods::kDescribeCluster,
       [this](const auto& request) { return cluster::describe_cluster(request, *state_.head()); });
   serve_method<proto::RebalanceRequest>(methods::kRebalance, [this](const auto& request) {
-    return cluster::rebalance(request, *state_.head(), settings_);
+    sizes_.advance(seams_.executor.now());
+    return cluster::rebalance(request, *state_.head(), settings_, sizes_);
   });
 }
 
@@ -262,7 +264,9 @@ void Controller::Core::chores() {
     append(moves);
     return;
   }
-  if (const auto moves = cluster::rebalance_step(*state_.head(), settings_); !moves.empty()) {
+  sizes_.advance(seams_.executor.now());
+  if (const auto moves = cluster::rebalance_step(*state_.head(), settings_, sizes_);
+      !moves.empty()) {
     if (moves.back().has_balancing()) seams_.diag.info("controller", "the brokers are balanced");
     append(moves);
     return;

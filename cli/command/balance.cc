@@ -4,6 +4,7 @@
 #include "cli/client/admin.h"
 #include "cli/client/interrupt.h"
 #include "cli/command/admin_options.h"
+#include "cli/command/copying.h"
 #include "cli/command/leaf.h"
 #include "cli/command/partition_move.h"
 #include "cli/command/progress.h"
@@ -74,6 +75,9 @@ View look(Context& context) {
       fmt::format("{}: {} under way, {}{} to make\n",
                   bold(state_of(planned, under_way), context.color()), counted(under_way, "move"),
                   planned.moves_size() >= kPlannedMax ? "at least " : "", planned.moves_size());
+  if (const std::string copying = human_copying(planned.progress()); !copying.empty()) {
+    view.text += copying + "\n";
+  }
   if (!planned.waits_for().empty()) {
     view.text += fmt::format("nothing is begun while this lasts: {}\n", planned.waits_for());
   }
@@ -94,6 +98,7 @@ View look(Context& context) {
                {"balancing", planned.balancing()},
                {"waits_for", planned.waits_for()},
                {"moves_under_way", under_way},
+               {"copying", copying_json_of(planned)},
                {"moves_planned", std::move(list)}};
   return view;
 }
@@ -113,7 +118,8 @@ void start_balance(const StartOptions& options, Context& context) {
       seen = rebalance(context, Wish::kLook);
       const std::string why =
           seen.waits_for().empty() ? "" : fmt::format("waits: {}", seen.waits_for());
-      progress.update(count_under_way(context) + seen.moves_size(), why);
+      progress.update(count_under_way(context) + seen.moves_size(), why,
+                      human_copying(seen.progress()));
       if (!seen.balancing()) break;
       pause_for(kStepEvery);
       if (!interrupted()) continue;
@@ -141,7 +147,7 @@ void pause_balance(const PauseOptions&, Context& context) {
 
 void add_balance_commands(CLI::App& root, Context& context) {
   CLI::App* balance =
-      root.add_subcommand("balance", "Even out replicas and leaders over the brokers");
+      root.add_subcommand("balance", "Even out replicas, leaders and bytes over the brokers");
   balance->require_subcommand(1);
 
   auto status = std::make_shared<StatusOptions>();

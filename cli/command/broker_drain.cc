@@ -4,6 +4,7 @@
 
 #include "cli/client/admin.h"
 #include "cli/client/interrupt.h"
+#include "cli/command/copying.h"
 #include "cli/command/progress.h"
 #include "cli/text/table.h"
 #include "cli/text/wrap.h"
@@ -34,6 +35,7 @@ Json to_json(std::int32_t id, const proto::DrainBrokerReply& reply) {
       {"replicas_left", reply.replicas_left()},
       {"leaders_left", reply.leaders_left()},
       {"moving", reply.moving()},
+      {"copying", copying_json_of(reply)},
       {"obstacles", std::vector<std::string>(reply.obstacles().begin(), reply.obstacles().end())}};
 }
 
@@ -41,7 +43,7 @@ Json to_json(std::int32_t id, const proto::DrainBrokerReply& reply) {
 proto::DrainBrokerReply watch(Context& context, std::int32_t id, proto::DrainBrokerReply reply) {
   Progress progress(context, fmt::format("draining {}", title(id)));
   while (reply.replicas_left() > 0) {
-    progress.update(reply.replicas_left(), note_of(reply));
+    progress.update(reply.replicas_left(), note_of(reply), human_copying(reply.progress()));
     pause_for(kAskEvery);
     if (interrupted()) throw Interrupted{};
     reply = ask(context, id);
@@ -61,8 +63,10 @@ void drain_broker(const DrainOptions& options, Context& context) {
   }
   if (context.json()) return context.print_json(to_json(options.id, reply));
   if (reply.replicas_left() > 0) {
-    return context.print(fmt::format("{} is being drained: {} to move\n", title(options.id),
-                                     counted(reply.replicas_left(), "replica")));
+    const std::string copying = human_copying(reply.progress());
+    return context.print(fmt::format("{} is being drained: {} to move{}{}\n", title(options.id),
+                                     counted(reply.replicas_left(), "replica"),
+                                     copying.empty() ? "" : "; ", copying));
   }
   context.print(
       fmt::format("{} is drained: nothing is on it, and nothing new comes\n", title(options.id)));

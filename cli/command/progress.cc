@@ -34,7 +34,7 @@ Progress::~Progress() {
   if (on_line_) std::fputc('\n', stderr);
 }
 
-void Progress::update(std::int64_t left, const std::string& note) {
+void Progress::update(std::int64_t left, const std::string& note, const std::string& estimate) {
   if (context_.json()) return;
   const auto now = Deadline::Clock::now();
   total_ = std::max(total_, left);
@@ -45,7 +45,9 @@ void Progress::update(std::int64_t left, const std::string& note) {
   const std::int64_t done = total_ - left;
   std::string line = fmt::format("{}: {} of {} done", subject_, done, total_);
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
-  if (auto rest = estimate_left(elapsed, done, left); rest && left > 0) {
+  if (!estimate.empty()) {
+    line += ", " + estimate;
+  } else if (auto rest = estimate_left(elapsed, done, left); rest && left > 0) {
     line += fmt::format(", about {} left", human_duration(*rest));
   }
   if (!note.empty()) line += "; " + note;

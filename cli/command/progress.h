@@ -26,8 +26,9 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `left` of what was `left` at first is still to do; `note` (may be empty) follows.
-  void update(std::int64_t left, const std::string& note);
+  // `left` of what was `left` at first is still to do; `note` (may be empty) follows. `estimate`:
+  // how much is left and how long that takes, where somebody knows better than by counting.
+  void update(std::int64_t left, const std::string& note, const std::string& estimate = "");
 
  private:
   Context& context_;

@@ -16,6 +16,7 @@
 #include "common/meta/image.h"
 #include "common/wire/error_code.h"
 #include "controller/cluster/config_rules.h"
+#include "controller/cluster/replica_sizes.h"
 #include "proto/controller.pb.h"
 #include "proto/records.pb.h"
 
@@ -106,7 +107,8 @@ Decision<proto::ListPartitionReassignmentsReply> list_partition_reassignments(
 Decision<proto::UnregisterBrokerReply> unregister_broker(
     const proto::UnregisterBrokerRequest& request, const meta::Image& image);
 Decision<proto::DrainBrokerReply> drain_broker(const proto::DrainBrokerRequest& request,
-                                               const meta::Image& image, const Settings& settings);
+                                               const meta::Image& image, const Settings& settings,
+                                               const ReplicaSizes& sizes = {});
 Decision<proto::ResumeBrokerReply> resume_broker(const proto::ResumeBrokerRequest& request,
                                                  const meta::Image& image);
 Decision<proto::MayRestartReply> may_restart(const proto::MayRestartRequest& request,
@@ -119,13 +121,15 @@ Decision<proto::DescribeTopicsReply> describe_topics(const proto::DescribeTopics
 Decision<proto::DescribeClusterReply> describe_cluster(const proto::DescribeClusterRequest& request,
                                                        const meta::Image& image);
 Decision<proto::RebalanceReply> rebalance(const proto::RebalanceRequest& request,
-                                          const meta::Image& image, const Settings& settings);
+                                          const meta::Image& image, const Settings& settings,
+                                          const ReplicaSizes& sizes = {});
 
 // What the controller does of its own accord, a little at a time, asked every now and then.
 // Moves replicas off draining brokers.
 std::vector<proto::Record> drain_step(const meta::Image& image, const Settings& settings);
 // Goes on with balancing, if that is asked for; ends it when all is even.
-std::vector<proto::Record> rebalance_step(const meta::Image& image, const Settings& settings);
+std::vector<proto::Record> rebalance_step(const meta::Image& image, const Settings& settings,
+                                          const ReplicaSizes& sizes = {});
 // Gives leaderships back to preferred replicas; nothing while anything is out of order.
 std::vector<proto::Record> balance_step(const meta::Image& image, const Settings& settings);
 

@@ -33,7 +33,9 @@ std::string names_of(const std::vector<std::string>& names) {
 }
 
 // What is left on the broker, and why it does not move.
-void tell_rest(base::BrokerId id, const meta::Image& image, proto::DrainBrokerReply& reply) {
+void tell_rest(base::BrokerId id, const meta::Image& image, const ReplicaSizes& sizes,
+               proto::DrainBrokerReply& reply) {
+  std::int64_t bytes_left = 0;
   const auto seats = seats_of(image);
   std::vector<std::string> stuck;
   std::vector<std::string> alone;
@@ -42,6 +44,8 @@ void tell_rest(base::BrokerId id, const meta::Image& image, proto::DrainBrokerRe
     reply.set_replicas_left(reply.replicas_left() + 1);
     if (now.leader == id) reply.set_leaders_left(reply.leaders_left() + 1);
     if (contains(now.removing, id)) reply.set_moving(reply.moving() + 1);
+    bytes_left += is_moving(now) ? bytes_to_copy(topic.id, index, now, sizes)
+                                 : sizes.of(topic.id, index, now);
     const bool dead = !image.broker(id) || image.broker(id)->fenced;
     if (dead && now.leader == meta::kNoBroker) {
       alone.push_back(name);
@@ -49,6 +53,7 @@ void tell_rest(base::BrokerId id, const meta::Image& image, proto::DrainBrokerRe
       stuck.push_back(name);
     }
   });
+  if (sizes.complete(image)) *reply.mutable_progress() = progress_of(bytes_left, sizes);
   if (!stuck.empty()) {
     reply.add_obstacles("No other live broker can take " + std::to_string(stuck.size()) +
                         " partition(s): " + names_of(stuck) +
@@ -63,7 +68,8 @@ void tell_rest(base::BrokerId id, const meta::Image& image, proto::DrainBrokerRe
 }  // namespace
 
 Decision<proto::DrainBrokerReply> drain_broker(const proto::DrainBrokerRequest& request,
-                                               const meta::Image& image, const Settings&) {
+                                               const meta::Image& image, const Settings&,
+                                               const ReplicaSizes& sizes) {
   Decision<proto::DrainBrokerReply> out;
   const base::BrokerId id(request.broker_id());
   const meta::Broker* broker = image.broker(id);
@@ -72,7 +78,7 @@ Decision<proto::DrainBrokerReply> drain_broker(const proto::DrainBrokerRequest& 
     return out;
   }
   if (!broker->draining) set_draining(*broker, true, out.records);
-  tell_rest(id, image, out.reply);
+  tell_rest(id, image, sizes, out.reply);
   return out;
 }
 

@@ -9,10 +9,14 @@ namespace {
 
 constexpr base::Duration kMeasured = std::chrono::seconds(30);
 constexpr base::Duration kBucket = std::chrono::seconds(1);
+// A broker of an earlier release tells nothing: it must not keep balancing from its end.
+constexpr base::Duration kAwaited = std::chrono::seconds(60);
 
 }  // namespace
 
-void ReplicaSizes::clear() {
+void ReplicaSizes::clear(base::Instant now) {
+  advance(now);
+  awaited_until_ = now + kAwaited;
   held_.clear();
   copied_.clear();
 }
@@ -58,6 +62,10 @@ bool ReplicaSizes::complete(const meta::Image& image) const {
     const auto found = held_.find(each.key);
     return found != held_.end() && found->second.all;
   });
+}
+
+bool ReplicaSizes::awaited(const meta::Image& image) const {
+  return now_ < awaited_until_ && !complete(image);
 }
 
 std::int64_t ReplicaSizes::of(base::BrokerId broker, const base::Uuid& topic,

@@ -21,14 +21,16 @@ inline constexpr int kSizesMax = 2000;
 
 class ReplicaSizes {
  public:
-  // Nothing is known: another controller led until now.
-  void clear();
+  // Nothing is known: another controller led until now. The brokers have a while to tell.
+  void clear(base::Instant now);
   // What the heartbeat of a registered broker tells. True: the broker has to tell everything, from
   // the first.
   bool take(const proto::HeartbeatRequest& request, const meta::Image& image, base::Instant now);
 
   // Every broker that sends heartbeats and is not fenced has told of all of its replicas.
   bool complete(const meta::Image& image) const;
+  // Not complete, but likely to be soon.
+  bool awaited(const meta::Image& image) const;
   // 0: next to nothing, or not known.
   std::int64_t of(base::BrokerId broker, const base::Uuid& topic, std::int32_t partition) const;
   // Of the largest replica of a partition.
@@ -56,6 +58,7 @@ class ReplicaSizes {
   std::map<base::BrokerId, Held> held_;
   std::deque<Bucket> copied_;  // oldest first
   base::Instant now_{};
+  base::Instant awaited_until_{};
 };
 
 // What is still to be copied to the replicas that this partition is being given.

@@ -1,6 +1,7 @@
 // What the controller knows of the sizes of replicas, and what it makes of that.
 #include "controller/cluster/replica_sizes.h"
 
+#include "controller/cluster/movement.h"
 #include "controller/cluster/test_decide.h"
 
 namespace controller::cluster {
@@ -73,7 +74,7 @@ TEST_F(Sizes, AsksUntilItKnows) {
   EXPECT_FALSE(sizes.complete(*image));
   tell(4, {});
   EXPECT_TRUE(sizes.complete(*image));
-  sizes.clear();
+  sizes.clear(now);
   EXPECT_FALSE(sizes.complete(*image));
   EXPECT_TRUE(tell(1, {}));
 }
@@ -128,6 +129,125 @@ TEST_F(Sizes, CaughtUpIsCopied) {
   ASSERT_EQ(alter_isr(isr_request({1, 2, 3, 4})), ErrorCode::kNewLeaderElected) << last_message;
   EXPECT_EQ(left(0), 0);
   EXPECT_EQ(progress_of(0, sizes).seconds_left(), 0);
+}
+
+// Goal: a drain says what it has still to copy: of what moves what is missing, of the rest all;
+// nothing while a broker has not told. At the end it is nothing.
+TEST_F(Sizes, DrainKnowsItsEnd) {
+  proto::DrainBrokerRequest request;
+  request.set_broker_id(1);
+  const auto ask = [&] {
+    auto decision = drain_broker(request, *image, settings, sizes);
+    if (!decision.records.empty()) apply(decision.records);
+    return decision.reply;
+  };
+  EXPECT_FALSE(ask().has_progress());
+  for (int id : {1, 2, 3}) tell(id, {{0, 300 * kMiB}, {1, 500 * kMiB}}, true);
+  tell(4, {}, true);
+  EXPECT_EQ(ask().progress().bytes_left(), 800 * kMiB);
+  settings.moves_at_once = 1;
+  apply(drain_step(*image, settings));
+  EXPECT_EQ(ask().progress().bytes_left(), 800 * kMiB);
+  for (int i = 1; i <= 10; ++i) {
+    now += seconds(1);
+    tell(4, {{0, 20 * i * kMiB}});
+  }
+  const auto progress = ask().progress();
+  EXPECT_EQ(progress.bytes_left(), 600 * kMiB);
+  EXPECT_NEAR(static_cast<double>(progress.seconds_left()), 30, 4);
+  ASSERT_EQ(alter_isr(isr_request({1, 2, 3, 4})), ErrorCode::kNewLeaderElected) << last_message;
+  EXPECT_EQ(ask().progress().bytes_left(), 500 * kMiB);
+  apply(drain_step(*image, settings));
+  ASSERT_EQ(alter_isr(isr_request({2, 3, 1, 4}, "t", 1)), ErrorCode::kNewLeaderElected)
+      << last_message;
+  EXPECT_EQ(ask().replicas_left(), 0);
+  EXPECT_EQ(ask().progress().bytes_left(), 0);
+}
+
+// Goal: balancing counts the moves under way and those that it plans.
+TEST_F(Sizes, BalancingKnowsItsEnd) {
+  for (int id : {1, 2, 3}) tell(id, {{0, 300 * kMiB}, {1, 500 * kMiB}}, true);
+  proto::RebalanceRequest request;
+  request.set_moves_max(100);
+  EXPECT_FALSE(rebalance(request, *image, settings, sizes).reply.has_progress());
+  tell(4, {}, true);
+  auto reply = rebalance(request, *image, settings, sizes).reply;
+  ASSERT_EQ(reply.moves_size(), 1);
+  const std::int64_t planned = reply.moves(0).partition() == 0 ? 300 * kMiB : 500 * kMiB;
+  EXPECT_EQ(reply.progress().bytes_left(), planned);
+  request.set_execute(true);
+  auto decision = rebalance(request, *image, settings, sizes);
+  EXPECT_EQ(decision.reply.progress().bytes_left(), planned);
+  apply(decision.records);
+  request.set_execute(false);
+  reply = rebalance(request, *image, settings, sizes).reply;
+  EXPECT_EQ(reply.moves_size(), 0);
+  EXPECT_EQ(reply.progress().bytes_left(), planned) << "it is under way";
+}
+
+// Four brokers with two partitions each, those of broker 1 large.
+class Uneven : public Sizes {
+ protected:
+  Uneven() {
+    proto::DeleteTopicsRequest request;
+    request.add_topics()->set_name("t");
+    apply(delete_topics(request, *image).records);
+    create_on("t", {{1}, {1}, {2}, {2}, {3}, {3}, {4}, {4}});
+  }
+  void tell_all() {
+    tell(1, {{0, 900 * kMiB}, {1, 900 * kMiB}}, true);
+    for (int id : {2, 3, 4}) tell(id, {}, true);
+  }
+  int planned() const {
+    proto::RebalanceRequest request;
+    request.set_moves_max(100);
+    return rebalance(request, *image, settings, sizes).reply.moves_size();
+  }
+  void start() {
+    proto::RebalanceRequest request;
+    request.set_execute(true);
+    apply(rebalance(request, *image, settings, sizes).records);
+  }
+};
+
+// Goal: bytes count when all brokers have told them, and are even at the end, replicas as before.
+TEST_F(Uneven, BytesAreEvenedOut) {
+  EXPECT_EQ(planned(), 0);
+  tell_all();
+  EXPECT_EQ(planned(), 2);
+  start();
+  for (int i = 0; i < 10 && image->balancing(); ++i) {
+    for (std::int32_t p = 0; p < 8; ++p) {
+      std::vector<std::int32_t> all;
+      for (auto id : partition("t", p).replicas) all.push_back(id.value());
+      if (all.size() > 1) alter_isr(isr_request(all, "t", p));
+    }
+    apply(rebalance_step(*image, settings, sizes));
+  }
+  EXPECT_FALSE(image->balancing());
+  EXPECT_NE(partition("t", 0).replicas, partition("t", 1).replicas);
+  for (const auto& seat : seats_of(*image)) EXPECT_EQ(seat.replicas, 2) << seat.id.value();
+  EXPECT_EQ(planned(), 0);
+}
+
+// Goal: another controller that goes on with balancing does not take it for done before the
+// brokers told it the sizes; it does not wait for ever for one that tells none.
+TEST_F(Uneven, BalancingWaitsForSizes) {
+  tell_all();
+  proto::BalancingRecord active;
+  active.set_active(true);
+  std::vector<proto::Record> records(1);
+  *records[0].mutable_balancing() = active;
+  apply(records);
+  sizes.clear(now);
+  EXPECT_TRUE(rebalance_step(*image, settings, sizes).empty());
+  auto late = sizes;
+  late.advance(now + seconds(61));
+  const auto given_up = rebalance_step(*image, settings, late);
+  ASSERT_EQ(given_up.size(), 1u);
+  EXPECT_TRUE(given_up[0].has_balancing());
+  tell_all();
+  EXPECT_EQ(rebalance_step(*image, settings, sizes).size(), 2u);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-"""A broker that joins a cluster with partitions gets its share of them by itself, while a producer goes on."""
+"""A broker that joins a cluster with partitions gets its share of them by itself, while a producer goes on; bytes are
+evened out too; and what moves says when it will be done."""
 
 import json
 import os
@@ -51,7 +52,84 @@ def add_a_broker(folder, binaries):
     equal(bad, [], "members that did not end well")
 
 
+def written(commands, partition, megabytes):
+    lines = f"{'x' * 99_999}\n" * (megabytes * 10)
+    commands.run("produce", "t", "-p", str(partition), "--acks", "all", lines=lines)
+
+
+def on_disk(broker):
+    return sum(os.path.getsize(os.path.join(where, file)) for where, _, files in os.walk(broker.logs) for file in files
+               if file.endswith(".log") and not where.endswith("-delete"))
+
+
+def even_out_bytes(folder, binaries):
+    cluster = Cluster(folder, binaries, brokers=2, controllers=1)
+    cluster.start()
+    commands = Commands(binaries, cluster.bootstrap)
+    commands.run("topic", "create", "t", "-p", "4", "-r", "1")
+
+    def homes():
+        return [each["replicas"] for each in json.loads(commands.run("partition", "list", "t", "--json"))]
+
+    large = [number for number, home in enumerate(homes()) if home == [1]]
+    equal(len(large), 2, f"partitions on broker 1 of {homes()}")
+    for number in large:
+        written(commands, number, 50)
+    check(on_disk(cluster.broker(1)) > 95e6 > 5e6 > on_disk(cluster.broker(2)), "all is on broker 1")
+
+    def planned():
+        seen = json.loads(commands.run("balance", "status", "--json"))
+        return len(seen["moves_planned"]) == 2 and 45e6 < seen["copying"]["bytes_left"] < 55e6
+
+    until("one of the large ones is to move, for a small one", 30, planned)
+    commands.run("balance", "start")
+    after = homes()
+    equal((sorted(after), sorted(after[number] for number in large)), ([[1], [1], [2], [2]], [[1], [2]]), "homes")
+    status = json.loads(commands.run("balance", "status", "--json"))
+    check(status["balanced"] and status["copying"]["bytes_left"] == 0, f"{status}")
+    until("each has its half on its disk", 60, lambda: all(45e6 < on_disk(each) < 55e6 for each in cluster.brokers))
+    equal([each for each in cluster.stop() if each[2] != 0], [], "members that did not end well")
+
+
+def tell_the_end(folder, binaries):
+    rate, size = 3_000_000, 60_000_000
+    cluster = Cluster(folder, binaries, brokers=3, controllers=1)
+    cluster.start()
+    commands = Commands(binaries, cluster.bootstrap)
+    sides = [f"{side}.replication.throttled" for side in ("leader", "follower")]
+    commands.run("topic", "create", "t", "-p", "1", "-r", "2", *(word for side in sides for word in ("-c", f"{side}.replicas=*")))
+    written(commands, 0, size // 1_000_000)
+    for broker in ("1", "2", "3"):
+        commands.run("config", "set", "broker", broker, *(f"{side}.rate={rate}" for side in sides))
+    leaving = str(json.loads(commands.run("partition", "list", "t", "--json"))[0]["replicas"][1])
+
+    def estimate():
+        reply = json.loads(commands.run("broker", "drain", leaving, "--no-wait", "--json"))
+        copying = reply["copying"]
+        check(not reply["drained"], f"the throttle does not hold: {reply}")
+        good = copying and copying["bytes_left"] < 0.9 * size and rate / 3 < copying["bytes_per_second"] < 3 * rate
+        return copying if good else None
+
+    seen = until("an estimate", 60, estimate)
+    equal(seen["seconds_left"], -(-seen["bytes_left"] // seen["bytes_per_second"]), f"seconds: {seen}")
+    said = commands.run("balance", "status")
+    check(" left, about " in said and said.startswith("not balanced: 1 move under way"), said)
+    for broker in ("1", "2", "3"):
+        commands.run("config", "delete", "broker", broker, *(f"{side}.rate" for side in sides))
+    commands.run("broker", "drain", leaving)
+    reply = json.loads(commands.run("broker", "drain", leaving, "--no-wait", "--json"))
+    equal((reply["drained"], reply["copying"]["bytes_left"]), (True, 0), f"{reply}")
+    equal([each for each in cluster.stop() if each[2] != 0], [], "members that did not end well")
+    return f"told {seen['seconds_left']} s for {seen['bytes_left'] // 1_000_000} MB"
+
+
 def run_balance(suite, binaries):
+    with tempfile.TemporaryDirectory(prefix="moldau-balance-") as folder:
+        suite.run("balance: bytes are evened out last",
+                  lambda: even_out_bytes(folder, os.path.abspath(binaries)))
+    with tempfile.TemporaryDirectory(prefix="moldau-balance-") as folder:
+        suite.run("balance: a drain tells when it will be done",
+                  lambda: tell_the_end(folder, os.path.abspath(binaries)))
     with tempfile.TemporaryDirectory(prefix="moldau-balance-") as folder:
         suite.run("balance: a broker that is added gets its share",
                   lambda: add_a_broker(folder, os.path.abspath(binaries)))
