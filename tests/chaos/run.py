@@ -30,6 +30,7 @@ from nodes import Cluster, die_with_us  # noqa: E402
 TOPIC, COPY, PARTITIONS, WRITERS, FOLLOWERS, COPIERS = "chaos", "chaos.copy", 6, 2, 2, 2
 PROTOCOLS = "classic", "consumer"
 FOLDERS = "/tmp/moldau-chaos-"
+DISK_MB_A_MINUTE = 200  # the load writes about half of that
 
 
 def say(text):
@@ -161,12 +162,16 @@ def options():
     parser.add_argument("--bin", default=os.path.join(ROOT, "build/release/bin"), help="where the programs are")
     parser.add_argument("--minutes", type=float, default=1, help="how long faults are made (default 1)")
     parser.add_argument("--longest", type=float, default=6, help="seconds that a fault lasts at most (default 6)")
-    parser.add_argument("--disk-mb", type=int, default=512, help="size of each broker's own file system; 0: no full disks")
+    parser.add_argument("--disk-mb", type=int,
+                        help="size of each broker's own file system (default: what the minutes fill, at least 512); 0: no full disks")
     parser.add_argument("--only", default="", metavar="FAULT,...", help="only these faults (a part of the name will do)")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"),
                         help="draws the faults, their order and their length; when processes do what is up to them")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.disk_mb is None:
+        arguments.disk_mb = max(512, int(DISK_MB_A_MINUTE * arguments.minutes))
+    return arguments
 
 
 def main():
