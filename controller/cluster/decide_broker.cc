@@ -73,6 +73,7 @@ class Directories {
       : some_failed_(request.some_directories_failed()) {
     for (const proto::Uuid& id : request.directory_ids()) now_.push_back(meta::from_proto(id));
     if (now_.empty() || before == nullptr) return;
+    had_failed_ = before->failed_directories;
     for (const base::Uuid& id : before->directories) {
       if (!is_there(id)) missing_.push_back(id);
     }
@@ -82,12 +83,17 @@ class Directories {
     return some_failed_ ? missing_ : std::vector<base::Uuid>();
   }
   // The one of the replica that is missing. Where it was not told which one holds it: any that is,
-  // for the broker may have died before it could tell.
+  // for the broker may have died before it could tell. One that was out of service may only have
+  // been taken for the replica's, by this same rule.
   std::optional<base::Uuid> missing(base::BrokerId broker, const meta::Partition& partition) const {
     if (now_.empty()) return std::nullopt;
     const base::Uuid* told = meta::directory_of(broker, partition.directories);
-    if (told != nullptr) return is_there(*told) ? std::nullopt : std::optional(*told);
+    if (told != nullptr && !is_there(*told)) return *told;
+    if (told != nullptr && !is_doubtful(*told)) return std::nullopt;
     return missing_.empty() ? std::nullopt : std::optional(missing_.front());
+  }
+  bool is_doubtful(const base::Uuid& told) const {
+    return std::ranges::find(had_failed_, told) != had_failed_.end();
   }
   // It holds nothing of the partition any more.
   bool lost(base::BrokerId broker, const meta::Partition& partition) const {
@@ -99,6 +105,7 @@ class Directories {
 
   std::vector<base::Uuid> now_;
   std::vector<base::Uuid> missing_;
+  std::vector<base::Uuid> had_failed_;  // until this registration
   const bool some_failed_;
 };
 
@@ -122,10 +129,14 @@ void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean,
     auto record = change.decide(roster, TopicRules::of(topic.configs, image, settings));
     if (record) out.push_back(std::move(*record));
     // What is out of service is known to be there from now on, whatever is registered next; what is
-    // lost is told anew once the broker has made it again.
+    // lost, or was only taken to be there, is told anew.
     const auto in = directories.missing(id, now);
-    const bool told = meta::directory_of(id, now.directories) != nullptr;
-    if (in && told == is_empty) placements.add(is_empty ? base::Uuid{} : *in, topic.id, index);
+    const base::Uuid* told = meta::directory_of(id, now.directories);
+    if (in && !is_empty) {
+      if (told == nullptr || *told != *in) placements.add(*in, topic.id, index);
+    } else if (told != nullptr && (is_empty || directories.is_doubtful(*told))) {
+      placements.add(base::Uuid{}, topic.id, index);
+    }
   });
   placements.write(id, out);
 }

@@ -164,6 +164,33 @@ TEST_F(DecideDirectories, OnlyOneOfBeforeFails) {
   EXPECT_EQ(partition().directories[0].directory, before[0]);
 }
 
+// Goal: a replica that was only taken to be where something cannot be read is not believed to be
+// there for ever. Method: the broker dies before it tells that it was in A; then A is gone.
+TEST_F(DecideDirectories, AssumedPlaceIsNotBelieved) {
+  create_on("t", {{1}});
+  enroll_with(1, {kA}, true, epoch_of(1));
+  ASSERT_EQ(partition().directories.size(), 1u);
+  EXPECT_EQ(partition().directories[0].directory, kB);
+  auto before = image;
+  enroll_with(1, {kB, {0, 13}}, false, epoch_of(1));
+  EXPECT_TRUE(partition().isr_lost);
+  // The same with a life in between in which all can be read.
+  image = before;
+  enroll_with(1, {kA, kB}, false, epoch_of(1));
+  EXPECT_TRUE(partition().directories.empty());
+  EXPECT_FALSE(partition().isr_lost);
+  enroll_with(1, {kB, {0, 13}}, false, epoch_of(1));
+  EXPECT_TRUE(partition().isr_lost);
+  // And where A cannot be read, either: nobody leads until it says where the replica is.
+  image = before;
+  enroll_with(1, {kB}, true, epoch_of(1));
+  beat(1);
+  EXPECT_EQ(partition().leader, meta::kNoBroker);
+  EXPECT_FALSE(partition().isr_lost);
+  place(0, kB);
+  EXPECT_EQ(partition().leader, base::BrokerId(1));
+}
+
 // Goal: a full disk gives leaderships to those who can write, at once, and takes them back by a
 // preferred election; who is alone in sync goes on.
 TEST_F(DecideDirectories, FullDiskHandsOver) {

@@ -45,6 +45,11 @@ void DirectoryReport::take_lists(const proto::HeartbeatRequest& request) {
   broker_.full_directories = std::move(full);
 }
 
+bool DirectoryReport::is_good(const base::Uuid& directory) const {
+  return !contains(broker_.failed_directories, directory) &&
+         !contains(broker_.full_directories, directory);
+}
+
 void DirectoryReport::take_placements(const proto::HeartbeatRequest& request,
                                       const meta::Image& image) {
   for (const auto& each : request.placements()) {
@@ -63,8 +68,7 @@ void DirectoryReport::take_placements(const proto::HeartbeatRequest& request,
         std::ranges::find(partition.replicas, broker_.id) != partition.replicas.end();
     if (!holds || (told && *told == directory)) continue;
     placements_[{id, each.partition()}] = directory;
-    misplaced_ = misplaced_ || contains(broker_.failed_directories, directory) ||
-                 contains(broker_.full_directories, directory);
+    misplaced_ = misplaced_ || !is_good(directory) || (told && !is_good(*told));
   }
 }
 

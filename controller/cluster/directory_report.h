@@ -36,12 +36,13 @@ class DirectoryReport {
   void put_placements(std::vector<proto::Record>& out) const;
 
  private:
+  bool is_good(const base::Uuid& directory) const;
   void take_lists(const proto::HeartbeatRequest& request);
   void take_placements(const proto::HeartbeatRequest& request, const meta::Image& image);
 
   meta::Broker broker_;
   bool changes_broker_ = false;
-  bool misplaced_ = false;  // a replica was placed where it cannot be written
+  bool misplaced_ = false;  // a replica is, or was taken to be, where it cannot be written
   std::map<std::pair<base::Uuid, std::int32_t>, base::Uuid> placements_;
 };
 
