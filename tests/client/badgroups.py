@@ -9,6 +9,8 @@ from harness.suite import check, equal
 from harness.wire import Connection, array, string
 
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, LIST_GROUPS, DELETE_TOPICS = 8, 9, 10, 16, 20
+JOIN, HEARTBEAT, SYNC, CONSUMER_GROUP_HEARTBEAT = 11, 12, 14, 68
+UNKNOWN_MEMBER, REBALANCE_IN_PROGRESS, INVALID_REGULAR_EXPRESSION = 25, 27, 128
 UNKNOWN_TOPIC, METADATA_TOO_LARGE, LOADING, NOT_AVAILABLE, NOT_COORDINATOR = 3, 12, 14, 15, 16
 GROUPS, CONNECTIONS, MIB = 10_000, 20, 1 << 20
 STRING_MAX = 32_767
@@ -40,6 +42,55 @@ def when_ready(ask, within=60):
         if error not in (LOADING, NOT_AVAILABLE, NOT_COORDINATOR) or time.monotonic() > end:
             return error
         time.sleep(0.1)
+
+
+class Joining:
+    """A classic member with a rebalance timeout of two seconds."""
+
+    def __init__(self, c, group):
+        self.c, self.group, self.id, self.members = c, group, "", []
+
+    def body(self):
+        return string(self.group) + struct.pack(">ii", 30_000, 2_000) + string(self.id) + string("consumer") + array(
+            [string("range") + wire.octets(b"\0\0" + array([string("bad.groups")]) + b"\xff\xff\xff\xff")])
+
+    def send(self):
+        self.c.send(wire.frame(JOIN, 2, self.body()))
+
+    def receive(self):
+        return self.take(self.c.receive()[1])
+
+    def join(self):
+        return when_ready(lambda: self.take(self.c.ask(JOIN, 2, self.body())))
+
+    def take(self, answer):
+        error, self.generation = struct.unpack_from(">hi", answer, 4)
+        at, words = 10, []
+        for _ in range(3):  # protocol, leader, member id
+            size, = struct.unpack_from(">h", answer, at)
+            words.append(answer[at + 2:at + 2 + size].decode())
+            at += 2 + size
+        self.leader, self.id = words[1], words[2] or self.id
+        count, = struct.unpack_from(">i", answer, at)
+        self.members, at = [], at + 4
+        for _ in range(count):
+            size, = struct.unpack_from(">h", answer, at)
+            self.members.append(answer[at + 2:at + 2 + size].decode())
+            at += 2 + size
+            at += 4 + struct.unpack_from(">i", answer, at)[0]
+        return error
+
+    def leads(self):
+        return self.leader == self.id
+
+    def sync(self):
+        given = [string(member) + wire.octets(b"all") for member in self.members]
+        body = string(self.group) + struct.pack(">i", self.generation) + string(self.id) + array(given)
+        return struct.unpack_from(">h", self.c.ask(SYNC, 1, body), 4)[0]
+
+    def beat(self):
+        body = string(self.group) + struct.pack(">i", self.generation) + string(self.id)
+        return struct.unpack_from(">h", self.c.ask(HEARTBEAT, 1, body), 4)[0]
 
 
 class BadGroups:
@@ -80,6 +131,52 @@ class BadGroups:
                 check(time.monotonic() < end, "a commit for a topic that is gone is taken")
                 time.sleep(0.1)
 
+    def exploding_expression(self):
+        """As a consumer of KIP-848 sends it: one whose program is too large, and one that others backtrack on for ever."""
+        with Connection(self.node) as c:
+            error = self.heartbeat(c, "((a{100}){100}){100}")
+            if self.node.name == "moldau":  # Kafka takes it, and gives it the memory
+                equal(error, INVALID_REGULAR_EXPRESSION, "an expression of a million states")
+            began = time.monotonic()
+            equal(when_ready(lambda: self.heartbeat(c, "(a+)+(b|bad)*$.groups")), 0, "an expression that is only slow elsewhere")
+            check(time.monotonic() - began < 10, "it took too long")
+
+    @staticmethod
+    def heartbeat(c, expression):
+        """The error. Version 1 is flexible: lengths are varints of one more, and tags end each structure."""
+        def compact(text):
+            return bytes([len(text) + 1]) + text.encode()
+        body = (compact("explode") + compact("member-" + str(len(expression))) + struct.pack(">i", 0) + b"\0\0" + struct.pack(">i", 60_000) +
+                b"\0" + compact(expression) + b"\0" + b"\1" + b"\0")
+        request = struct.pack(">hhi", CONSUMER_GROUP_HEARTBEAT, 1, 1) + string("wire") + b"\0" + body
+        c.send(struct.pack(">i", len(request)) + request)
+        _, answer = c.receive()
+        return struct.unpack_from(">h", answer, 1 + 4)[0]
+
+    def never_syncs(self):
+        """Its group goes on without it when its rebalance timeout is over."""
+        with Connection(self.node, 60) as a, Connection(self.node, 60) as b:
+            first = Joining(a, "never.syncs")
+            equal(first.join(), 0, "the first member joins")
+            equal(first.sync(), 0, "and syncs")
+            silent = Joining(b, "never.syncs")
+            silent.send()
+            end = time.monotonic() + 30
+            while first.beat() != REBALANCE_IN_PROGRESS:
+                check(time.monotonic() < end, "the first member is not told of the second")
+                time.sleep(0.05)
+            equal(first.join(), 0, "the first member joins again")
+            equal(silent.receive(), 0, "the second one joins")
+            check(first.leads() and len(first.members) == 2, f"the first member is told of {first.members}")
+            equal(first.sync(), 0, "and syncs, the second one does not")
+            while (error := first.beat()) not in (0, REBALANCE_IN_PROGRESS) or len(first.members) != 1:
+                check(time.monotonic() < end, f"the group waits for who never syncs: error {error}, members {first.members}")
+                time.sleep(0.05)
+                if error == REBALANCE_IN_PROGRESS:
+                    equal(first.join(), 0, "the first member joins once more")
+                    equal(first.sync(), 0, "and syncs")
+            equal(silent.beat(), UNKNOWN_MEMBER, "who never synced is out")
+
     def many(self):
         before = self.node.memory()
         failures = []
@@ -111,7 +208,8 @@ class BadGroups:
 
 def run_bad_groups(suite, context):
     tests = [("sizes of group ids and metadata", BadGroups.sizes), ("a topic that is gone", BadGroups.topic_gone),
-             ("10,000 groups", BadGroups.many)]
+             ("an expression that explodes", BadGroups.exploding_expression),
+             ("a member that never syncs", BadGroups.never_syncs), ("10,000 groups", BadGroups.many)]
     tests = [(f"bad groups: {name}", test) for name, test in tests if suite.wants(f"bad groups: {name}")]
     if not tests:
         return

@@ -14,6 +14,7 @@ from harness import deps, node as nodes  # noqa: E402
 from harness.suite import Suite  # noqa: E402
 import badgroups  # noqa: E402
 import badinput  # noqa: E402
+import badtransactions  # noqa: E402
 import clients  # noqa: E402
 import commands  # noqa: E402
 import consumer_groups  # noqa: E402
@@ -64,6 +65,7 @@ def run_suite(suite, context, install):
     commands.run_commands(suite, context)
     badinput.run_bad_input(suite, context)
     badgroups.run_bad_groups(suite, context)
+    badtransactions.run_bad_transactions(suite, context)
     storage.run_storage(suite, context)
     if context.against != "kafka":
         rolling.run_rolling(suite, context, everybody=False)
