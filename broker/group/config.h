@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "broker/group/consumer_assignor.h"
@@ -17,9 +18,12 @@ struct Config {
   base::Duration session_timeout_min = std::chrono::seconds(6);   // group.min.session.timeout.ms
   base::Duration session_timeout_max = std::chrono::minutes(30);  // group.max.session.timeout.ms
   base::Duration initial_rebalance_delay =
-      std::chrono::seconds(3);                     // group.initial.rebalance.delay.ms
-  std::int32_t group_size_max = 2'147'483'647;     // group.max.size
-  std::int32_t offset_metadata_bytes_max = 4'096;  // offset.metadata.max.bytes
+      std::chrono::seconds(3);  // group.initial.rebalance.delay.ms
+  // moldau.group.initial.quiet.ms: a new group begins earlier than that when nobody has come for
+  // this long. Nothing: it does not.
+  std::optional<base::Duration> initial_quiet;
+  std::int32_t group_size_max = 2'147'483'647;                    // group.max.size
+  std::int32_t offset_metadata_bytes_max = 4'096;                 // offset.metadata.max.bytes
   base::Duration offsets_retention = std::chrono::hours(24 * 7);  // offsets.retention.minutes
   base::Duration offsets_retention_check =
       std::chrono::minutes(10);  // offsets.retention.check.interval.ms
@@ -27,7 +31,14 @@ struct Config {
   base::Duration consumer_session_timeout =
       std::chrono::seconds(45);  // group.consumer.session.timeout.ms
   base::Duration consumer_heartbeat_interval =
-      std::chrono::seconds(5);                           // group.consumer.heartbeat.interval.ms
+      std::chrono::seconds(5);  // group.consumer.heartbeat.interval.ms
+  // While a group moves its members come sooner, so that each step of it does not take an interval:
+  // all of them for a moment after the group epoch rose, then those who have not arrived. Of more
+  // members than so many each comes later: 2,000 heartbeats a second in all.
+  base::Duration consumer_hurried_interval = std::chrono::milliseconds(500);
+  std::int64_t consumer_hurried_members = 1'000;
+  base::Duration consumer_hurry_of_all = std::chrono::seconds(2);
+  base::Duration consumer_hurry_of_late = std::chrono::seconds(30);
   std::int32_t consumer_group_size_max = 2'147'483'647;  // group.consumer.max.size
   // group.consumer.assignors, never empty: the first is for groups whose members name none.
   std::vector<Assignor> consumer_assignors = {Assignor::kUniform, Assignor::kRange};

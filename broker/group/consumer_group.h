@@ -132,6 +132,12 @@ class ConsumerGroup {
   };
   LookedAt looked;
 
+  // When the group epoch rose here last. Not in the log, and of no matter to equality.
+  struct Risen {
+    std::optional<base::Instant> at;
+    friend bool operator==(const Risen&, const Risen&) { return true; }
+  } risen;
+
   // Changes what the record says.
   void apply(const ConsumerRecord& record);
 

@@ -115,12 +115,29 @@ void GroupCoordinator::handle(const Call& call, const ConsumerHeartbeat& ask, Ou
       .member_id = member.id,
       .member_epoch = member.epoch,
       .heartbeat_interval_ms = static_cast<std::int32_t>(
-          ask.heartbeat_interval.value_or(config_.consumer_heartbeat_interval) /
-          std::chrono::milliseconds(1)),
+          next_beat_in(*group.consumer, member, ask, turn.now) / std::chrono::milliseconds(1)),
       .assignment = std::nullopt};
   const bool tells_all = is_full(request) || request.member_epoch != beat.before.epoch;
   if (tells_all || !owns_the_same(member, beat.before)) response.assignment = assignment_of(member);
   answer_after(group.last_append, call.token, std::move(response), turn);
+}
+
+// A partition moves in two heartbeats, of who gives it back and of who gets it.
+base::Duration GroupCoordinator::next_beat_in(const ConsumerGroup& group,
+                                              const ConsumerMember& member,
+                                              const ConsumerHeartbeat& ask,
+                                              base::Instant now) const {
+  const auto interval = ask.heartbeat_interval.value_or(config_.consumer_heartbeat_interval);
+  if (!group.risen.at) return interval;
+  const base::Duration since = now - *group.risen.at;
+  const bool has_arrived = member.epoch == group.epoch && !group.waits_for_others(member);
+  const auto until = has_arrived ? config_.consumer_hurry_of_all : config_.consumer_hurry_of_late;
+  if (since >= until) return interval;
+  const auto hurried = std::max<base::Duration>(config_.consumer_hurried_interval,
+                                                static_cast<std::int64_t>(group.members.size()) *
+                                                    config_.consumer_hurried_interval /
+                                                    config_.consumer_hurried_members);
+  return std::min(interval, hurried);
 }
 
 // All that a member's word brings about.

@@ -61,7 +61,57 @@ TEST(ConsumerHeartbeat, AnswersOnceTheAssignmentIsDurable) {
   a.take(bench.answer<Beaten>(token));
   EXPECT_EQ(a.epoch, 1);
   EXPECT_EQ(a.owned, (Set{0, 1, 2, 3}));
-  EXPECT_EQ(bench.answer<Beaten>(token).heartbeat_interval_ms, 5'000);
+}
+
+// Goal: a group that moves moves in short steps, one that stands does not. Method: the interval
+// that members are told while a second one comes and waits for the first; a member that never gives
+// back; the group's own interval, shorter and longer.
+TEST(ConsumerHeartbeat, HurriesWhoHasNotArrived) {
+  ConsumerBench bench;
+  TestMember a{.id = "a"}, b{.id = "b"};
+  const auto interval = [&](const TestMember& member) {
+    return bench.beat(member.beating(*bench.topics)).heartbeat_interval_ms;
+  };
+  bench.join(a);
+  EXPECT_EQ(interval(a), 500) << "others may be on their way";
+  bench.pass(2s);
+  EXPECT_EQ(interval(a), 5'000);
+  bench.join(b);
+  EXPECT_EQ(interval(b), 500);
+  bench.pass(2s);
+  EXPECT_EQ(interval(b), 500) << "it waits for a, who has not heard of it";
+  TestMember silent = a;
+  silent.take(bench.beat(a.beating(*bench.topics)));
+  bench.pass(10s);
+  EXPECT_EQ(interval(b), 500);
+  bench.pass(18s);
+  EXPECT_EQ(interval(a), 5'000) << "it takes its time: so does the group";
+  EXPECT_EQ(interval(b), 5'000);
+  a = silent;
+  bench.settle({&a, &b});
+  EXPECT_EQ(bench.consumers().state_name(), "Stable");
+  EXPECT_EQ(interval(b), 5'000);
+  bench.restart();
+  EXPECT_EQ(interval(b), 5'000) << "a new coordinator does not know of changes";
+}
+
+// Goal: large groups do not drown their coordinator, and no interval grows. Method: more members
+// than may hurry; a hurried interval that is longer than the group's.
+TEST(ConsumerHeartbeat, HurriesWithinReason) {
+  const auto told = [](base::Duration hurried, std::int64_t members) {
+    Config config;
+    config.consumer_hurried_interval = hurried;
+    config.consumer_hurried_members = members;
+    ConsumerBench bench(config);
+    TestMember a{.id = "a"}, b{.id = "b"}, c{.id = "c"};
+    bench.join(a);
+    bench.join(b);
+    bench.join(c);
+    return bench.beat(c.beating(*bench.topics)).heartbeat_interval_ms;
+  };
+  EXPECT_EQ(told(100ms, 3), 100);
+  EXPECT_EQ(told(100ms, 2), 150);
+  EXPECT_EQ(told(6s, 3), 5'000);
 }
 
 // Goal: a partition is given on only when its owner has given it back. Method: a second member

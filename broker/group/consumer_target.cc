@@ -122,6 +122,7 @@ void GroupCoordinator::raise_epoch(Group& group, Beat& beat) {
   looked.version = topics.version();
   const std::int64_t hash = hash_of(consumers, topics);
   if (!beat.raises_epoch && hash == consumers.metadata_hash) return;
+  consumers.risen.at = beat.turn.now;
   change(group, "",
          wire::ConsumerGroupMetadataValue{.epoch = consumers.epoch + 1, .metadata_hash = hash},
          beat.records);

@@ -99,7 +99,7 @@ struct Group {
   std::optional<std::set<std::string, std::less<>>> subscribed_topics;
   // The first rebalance of a group is put off while members keep coming.
   bool new_member_added = false;
-  base::Duration initial_delay{};
+  base::Instant last_came_at{};
   base::Duration initial_delay_left{};
 
   std::map<std::string, std::map<std::int32_t, CommittedOffset>, std::less<>> offsets;

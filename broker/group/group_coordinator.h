@@ -163,6 +163,7 @@ class GroupCoordinator {
   void maybe_complete_join(Group& group, Turn& turn);
   void complete_join(Group& group, Turn& turn);
   void on_join_deadline(Group& group, Turn& turn);
+  base::Duration delay_of_first(const Group& group, base::Instant now) const;
   void begin_generation(Group& group, Turn& turn);
   void on_sync_deadline(Group& group, Turn& turn);
   void on_session_deadline(Group& group, const std::string& member_id, Turn& turn);
@@ -220,6 +221,9 @@ class GroupCoordinator {
   void remove_consumers(Group& group, const std::vector<std::string>& member_ids, Turn& turn);
   void on_consumer_deadline(Group& group, const std::string& member_id, Turn& turn);
   static void settle_consumers(Group& group);
+  // When the member is to send its next heartbeat.
+  base::Duration next_beat_in(const ConsumerGroup& group, const ConsumerMember& member,
+                              const ConsumerHeartbeat& ask, base::Instant now) const;
   static void make_consumers(Group& group);
   void make_classic(Group& group, Turn& turn);
   void replay_consumer(const ConsumerRecord& record);

@@ -213,7 +213,10 @@ void GroupCoordinator::add_and_rebalance(Group& group, Joining& joining, std::st
                                          Turn& turn) {
   const bool is_first_rebalance =
       group.is(GroupState::kPreparingRebalance) && group.previous_state == GroupState::kEmpty;
-  if (is_first_rebalance) group.new_member_added = true;
+  if (is_first_rebalance) {
+    group.new_member_added = true;
+    group.last_came_at = turn.now;
+  }
   Member member;
   member.id = member_id;
   member.instance_id = joining.instance_id();

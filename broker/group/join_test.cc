@@ -78,6 +78,47 @@ TEST(Join, NewMembersExtendTheInitialDelay) {
   EXPECT_EQ(bench.answer<Join>(b).leader, bench.answer<Join>(a).member_id);
 }
 
+// Goal: with a quiet time a new group begins that long after the last member came, never later than
+// without; the next rebalances are as ever. Method: one member alone; three that come in time; a
+// stream up to the rebalance timeout; a delay that is shorter than the quiet time.
+TEST(Join, TheInitialDelayEndsWhenNobodyComes) {
+  Config config;
+  config.initial_quiet = 500ms;
+  Bench bench(config);
+  const Token alone = bench.send(join("alone"), 3);
+  bench.pass(499ms);
+  EXPECT_FALSE(bench.answered(alone));
+  bench.pass(1ms);
+  EXPECT_TRUE(bench.answered(alone));
+
+  const Token a = bench.send(join("g"), 3);
+  for (int i = 0; i < 2; ++i) {
+    bench.pass(400ms);
+    bench.send(join("g"), 3);
+  }
+  bench.pass(499ms);
+  EXPECT_FALSE(bench.answered(a));
+  bench.pass(1ms);
+  EXPECT_EQ(bench.answer<Join>(a).members.size(), 3u);
+
+  auto request = join("stream");
+  request.rebalance_timeout_ms = 2'000;
+  const Token first = bench.send(request, 3);
+  for (int i = 0; i < 19; ++i) {
+    bench.pass(100ms);
+    bench.send(request, 3);
+    EXPECT_FALSE(bench.answered(first)) << i;
+  }
+  bench.pass(500ms);
+  EXPECT_TRUE(bench.answered(first));
+
+  config.initial_rebalance_delay = 100ms;
+  Bench shorter(config);
+  const Token quick = shorter.send(join("g"), 3);
+  shorter.pass(100ms);
+  EXPECT_TRUE(shorter.answered(quick));
+}
+
 // Goal: a steady stream of members cannot put off the first generation for ever.
 TEST(Join, TheInitialDelayEndsWithTheRebalanceTimeout) {
   Bench bench;

@@ -42,15 +42,24 @@ void GroupCoordinator::prepare_rebalance(Group& group, Turn& turn) {
   const DeadlineKey join{.kind = DeadlineKind::kJoin, .group_id = group.id};
   if (is_first) {
     group.new_member_added = false;
-    group.initial_delay = config_.initial_rebalance_delay;
-    group.initial_delay_left =
-        std::max(group.rebalance_timeout() - group.initial_delay, base::Duration{});
-    deadlines_.set(join, turn.now + group.initial_delay);
+    group.last_came_at = turn.now;
+    const base::Duration delay = delay_of_first(group, turn.now);
+    group.initial_delay_left = std::max(group.rebalance_timeout() - delay, base::Duration{});
+    deadlines_.set(join, turn.now + delay);
   } else if (group.all_joined()) {
     complete_join(group, turn);
   } else {
     deadlines_.set(join, turn.now + group.rebalance_timeout());
   }
+}
+
+// How long a group that begins still waits for company: the whole delay, or until nobody has come
+// for a while.
+base::Duration GroupCoordinator::delay_of_first(const Group& group, base::Instant now) const {
+  const base::Duration whole = config_.initial_rebalance_delay;
+  if (!config_.initial_quiet) return whole;
+  const base::Duration quiet = std::min(*config_.initial_quiet, whole);
+  return std::max(group.last_came_at + quiet - now, base::Duration{});
 }
 
 void GroupCoordinator::on_join_deadline(Group& group, Turn& turn) {
@@ -60,10 +69,8 @@ void GroupCoordinator::on_join_deadline(Group& group, Turn& turn) {
   if (!may_wait) return complete_join(group, turn);
   // Somebody came during the last delay: wait once more, up to the rebalance timeout in all.
   group.new_member_added = false;
-  const base::Duration delay = std::min(config_.initial_rebalance_delay, group.initial_delay_left);
-  group.initial_delay_left =
-      std::max(group.initial_delay_left - group.initial_delay, base::Duration{});
-  group.initial_delay = delay;
+  const base::Duration delay = std::min(delay_of_first(group, turn.now), group.initial_delay_left);
+  group.initial_delay_left -= delay;
   deadlines_.set({.kind = DeadlineKind::kJoin, .group_id = group.id}, turn.now + delay);
 }
 

@@ -41,6 +41,10 @@ group::Config CoordinatorShard::core_config() const {
       .session_timeout_min = milliseconds(broker.group_min_session_timeout_ms),
       .session_timeout_max = milliseconds(broker.group_max_session_timeout_ms),
       .initial_rebalance_delay = milliseconds(broker.group_initial_rebalance_delay_ms),
+      .initial_quiet =
+          broker.group_initial_quiet_ms
+              ? std::optional<base::Duration>(milliseconds(*broker.group_initial_quiet_ms))
+              : std::nullopt,
       .group_size_max = broker.group_max_size,
       .offset_metadata_bytes_max = broker.offset_metadata_max_bytes,
       .offsets_retention = within_a_century(std::chrono::minutes(broker.offsets_retention_minutes)),

@@ -16,6 +16,7 @@ class Values {
   explicit Values(const GivenValues& given) { layers_.given = &given; }
 
   std::optional<std::string> text(std::string_view key) const { return layers_.value(key); }
+  bool is_given(std::string_view key) const { return layers_.set_value(key).has_value(); }
   std::string required(std::string_view key) const {
     auto value = text(key);
     CHECK(value.has_value());
@@ -163,6 +164,10 @@ void read_groups(const Values& values, BrokerConfig& config) {
   config.group_min_session_timeout_ms = values.int_of("group.min.session.timeout.ms");
   config.group_max_session_timeout_ms = values.int_of("group.max.session.timeout.ms");
   config.group_initial_rebalance_delay_ms = values.int_of("group.initial.rebalance.delay.ms");
+  if (values.is_given("moldau.group.initial.quiet.ms") ||
+      !values.is_given("group.initial.rebalance.delay.ms")) {
+    config.group_initial_quiet_ms = values.int_of("moldau.group.initial.quiet.ms");
+  }
   config.group_max_size = values.int_of("group.max.size");
   config.group_consumer_session_timeout_ms = values.int_of("group.consumer.session.timeout.ms");
   config.group_consumer_heartbeat_interval_ms =

@@ -129,6 +129,8 @@ struct BrokerConfig {
   std::int32_t group_min_session_timeout_ms = 0;
   std::int32_t group_max_session_timeout_ms = 0;
   std::int32_t group_initial_rebalance_delay_ms = 0;
+  // Nothing: the delay was given and this was not, so that the delay is what it says.
+  std::optional<std::int32_t> group_initial_quiet_ms;
   std::int32_t group_max_size = 0;
   std::int32_t group_consumer_session_timeout_ms = 0;
   std::int32_t group_consumer_heartbeat_interval_ms = 0;

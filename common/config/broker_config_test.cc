@@ -33,6 +33,20 @@ TEST(BrokerConfig, Defaults) {
   EXPECT_EQ(config.offsets_topic_replication_factor, 3);
   EXPECT_EQ(config.producer_id_expiration_ms, 86'400'000);
   EXPECT_EQ(config.group_initial_rebalance_delay_ms, 3'000);
+  EXPECT_EQ(config.group_initial_quiet_ms, 500);
+}
+
+// Goal: who sets the delay of new groups gets just that delay, unless a quiet time is set too.
+// Method: both keys, alone and together.
+TEST(BrokerConfig, AGivenInitialDelayIsNotCutShort) {
+  const auto quiet = [](std::initializer_list<std::pair<std::string, std::string>> given) {
+    return from(given)->group_initial_quiet_ms;
+  };
+  EXPECT_EQ(quiet({{"group.initial.rebalance.delay.ms", "3000"}}), std::nullopt);
+  EXPECT_EQ(quiet({{"moldau.group.initial.quiet.ms", "100"}}), 100);
+  EXPECT_EQ(quiet({{"group.initial.rebalance.delay.ms", "3000"},
+                   {"moldau.group.initial.quiet.ms", "100"}}),
+            100);
 }
 
 // Goal: given values arrive typed, and directories follow the data directory. Method: set some.

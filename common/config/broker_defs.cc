@@ -198,6 +198,13 @@ constexpr Def kDefs[] = {
      .importance = Importance::kHigh,
      .change = Change::kClusterWide,
      .documentation = "Default of the topic config of the same name."},
+    {.name = "moldau.group.initial.quiet.ms",
+     .type = Type::kInt,
+     .default_value = "500",
+     .allowed = {.min = 0},
+     .documentation = "A new classic group begins as soon as no member has come for this long, and "
+                      "does not wait out group.initial.rebalance.delay.ms; without effect where "
+                      "that is set and this is not."},
     {.name = "moldau.grpc.listen",
      .type = Type::kString,
      .default_value = "0.0.0.0:9094",

@@ -26,7 +26,7 @@ COMMON = {"offsets.topic.num.partitions": "1", "offsets.topic.replication.factor
           "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1", "log.cleaner.backoff.ms": "100"}
 # `moldau dev`, and the harness, let groups begin at once: here each is as a broker's defaults have it.
 DEFAULTS = {"kafka": {"group.initial.rebalance.delay.ms": "3000"},
-            "moldau": {"group.initial.rebalance.delay.ms": "3000"}}
+            "moldau": {"group.initial.rebalance.delay.ms": "3000", "moldau.group.initial.quiet.ms": "500"}}
 
 
 def forming(protocol):

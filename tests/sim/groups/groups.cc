@@ -27,7 +27,7 @@ class GroupsRun {
   explicit GroupsRun(World& world)
       : world_(world),
         random_(world.random("groups")),
-        server_(world, config()),
+        server_(world, config(world.random("quiet").chance(1, 2))),
         ownership_(world) {
     const std::size_t groups = 1 + random_.below(3);
     std::size_t index = 0;
@@ -74,9 +74,10 @@ class GroupsRun {
   }
 
  private:
-  static broker::group::Config config() {
+  static broker::group::Config config(bool with_quiet) {
     broker::group::Config config;
     config.initial_rebalance_delay = seconds(1);
+    if (with_quiet) config.initial_quiet = milliseconds(200);
     config.new_member_join_timeout = seconds(30);
     return config;
   }
