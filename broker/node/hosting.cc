@@ -150,10 +150,10 @@ void Hosting::remove_gone(std::shared_ptr<Round> round) {
 
 void Hosting::remove_one(std::shared_ptr<Partition> partition, std::shared_ptr<Round> round) {
   auto trash = std::make_shared<io::IoResult<std::string>>();
+  // Another name each time: what left the same place shortly before may still lie there.
   home_.blocking(
       [this, partition, trash,
-       random = random_.split(partition->name().to_string() +
-                              partition->topic_id().to_string())]() mutable {
+       random = random_.split("removal " + std::to_string(removed_++))]() mutable {
         // Nothing may be renamed here once another partition has the name.
         partition->with_log([](Log& log) { log.stop_compaction(); });
         *trash = partition->directory()->delete_partition(partition->name(), random);

@@ -140,6 +140,7 @@ class Hosting {
   LogDirectories& directories_;
   io::Executor& home_;
   base::Random random_;
+  std::uint64_t removed_ = 0;  // home; partitions taken away so far
   const Chores chores_;
   std::deque<Change> queue_;
   std::shared_ptr<const LiveBrokers> live_;  // as of the last change that was begun

@@ -188,6 +188,10 @@ def freeze_a_broker(dev):
     dev.await_healthy()
 
 
+def find(folder, name):
+    return [os.path.join(at, name) for at, folders, _ in os.walk(folder) if name in folders]
+
+
 def move_partitions(dev):
     create(dev, "moved", "2", "1")
     dev.run("partition", "move", "moved", "--to", "3,2")
@@ -196,6 +200,13 @@ def move_partitions(dev):
     dev.run("partition", "elect")
     until("preferred leaders", 20, lambda: [each["leader"] for each in json.loads(
         dev.run("partition", "list", "moved", "--json"))] == [3, 2])
+    # A replica leaves a broker, comes back and leaves again before what it left the first time is deleted.
+    create(dev, "wandering", "1", "1")
+    for to in ("1", "2", "1", "2", "1"):
+        dev.run("partition", "move", "wandering", "--to", to)
+    logs = os.path.join(os.path.dirname(dev.member("broker", 2)["log"]), "data")
+    check(os.path.isdir(logs), f"{logs}: {os.listdir(os.path.dirname(logs))}")
+    until("the replica has left broker 2", 20, lambda: not find(logs, "wandering-0"))
     check(json.loads(dev.run("balance", "status", "--json")).keys() >= {"balanced", "moves_under_way"}, "balance")
     dev.run("broker", "may-restart", "1")
 
