@@ -120,6 +120,9 @@ std::expected<bool, std::string> KeyIndexer::add(const BatchView& batch) {
 
 // ---- filter
 
+// Enough for their slots to come into the cache side by side, few enough for them to stay there.
+constexpr std::size_t kLookedUpTogether = 256;
+
 bool CompactFilter::keeps_header(const BatchView& batch, base::Offset group_end) const {
   if (batch.next_offset() == group_end) return true;
   if (!batch.has_producer_id()) return false;
@@ -129,29 +132,56 @@ bool CompactFilter::keeps_header(const BatchView& batch, base::Offset group_end)
   return batch.is_control() && batch.producer_epoch() == last->second.producer_epoch;
 }
 
-bool CompactFilter::keeps_record(const BatchView& batch, const record::RecordView& record) {
+// Of a record whose key decides; its slot is on the way into the cache then.
+KeyHash CompactFilter::hash_of(const BatchView& batch, const record::RecordView& record) const {
+  const bool is_beyond = batch.base_offset() + record.offset_delta >= options_.map_end;
+  if (batch.is_control() || is_beyond || !record.key) return {};
+  const KeyHash hash = keys_.hash(*record.key);
+  keys_.prefetch(hash);
+  return hash;
+}
+
+bool CompactFilter::keeps_record(const BatchView& batch, const record::RecordView& record,
+                                 const KeyHash& hash) {
+  if (batch.is_control()) return true;
   const base::Offset offset = batch.base_offset() + record.offset_delta;
   if (offset >= options_.map_end) return true;
   if (!record.key) {
     ++stats_.keyless_dropped;
     return false;
   }
-  const auto newest = keys_.find(keys_.hash(*record.key));
+  const auto newest = keys_.find(hash);
   if (newest && offset < *newest) return false;
   if (record.value) return true;
   const auto horizon = batch.delete_horizon();
   return !horizon || options_.now < *horizon;
 }
 
+// Of records_ from `first` on, what stays.
+void CompactFilter::keep_from(const BatchView& batch, std::size_t first) {
+  std::size_t kept = first;
+  for (std::size_t i = 0; i < hashes_.size(); ++i) {
+    const record::RecordView& record = records_[first + i];
+    ++stats_.records_read;
+    if (!keeps_record(batch, record, hashes_[i])) continue;
+    has_tombstone_ = has_tombstone_ || (!batch.is_control() && !record.value);
+    records_[kept++] = record;
+  }
+  records_.resize(kept);
+}
+
 std::expected<void, std::string> CompactFilter::sift(const BatchView& batch) {
   if (auto opened = open_batch(batch, options_.batch_bytes_max, open_); !opened) return opened;
   record::RecordReader reader(open_.section, batch.count());
   record::RecordView record;
-  while (reader.next(record)) {
-    ++stats_.records_read;
-    if (!batch.is_control() && !keeps_record(batch, record)) continue;
-    has_tombstone_ = has_tombstone_ || (!batch.is_control() && !record.value);
-    records_.push_back(record);
+  for (bool more = true; more;) {
+    const std::size_t first = records_.size();
+    hashes_.clear();
+    while (hashes_.size() < kLookedUpTogether && (more = reader.next(record))) {
+      records_.push_back(record);
+      hashes_.push_back(hash_of(batch, record));
+    }
+    keep_from(batch, first);
   }
   if (!reader.error().empty()) return malformed(batch, reader);
   return {};

@@ -129,7 +129,10 @@ class CompactFilter {
 
  private:
   bool keeps_header(const record::BatchView& batch, base::Offset group_end) const;
-  bool keeps_record(const record::BatchView& batch, const record::RecordView& record);
+  KeyHash hash_of(const record::BatchView& batch, const record::RecordView& record) const;
+  bool keeps_record(const record::BatchView& batch, const record::RecordView& record,
+                    const KeyHash& hash);
+  void keep_from(const record::BatchView& batch, std::size_t first);
   std::expected<void, std::string> sift(const record::BatchView& batch);
   void write_empty(const record::BatchView& batch);
   void write_kept(const record::BatchView& batch, std::optional<base::WallMs> new_horizon);
@@ -141,6 +144,7 @@ class CompactFilter {
   CompactStats stats_;
   OpenBatch open_;
   std::vector<record::RecordView> records_;  // of the batch at hand, that stay
+  std::vector<KeyHash> hashes_;              // of those that are looked up together
   bool has_tombstone_ = false;               // among them
   base::Bytes section_;
   base::Bytes out_;
