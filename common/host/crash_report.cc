@@ -14,6 +14,8 @@ namespace host {
 namespace {
 
 constexpr int kFramesMax = 64;
+// The walk up the stack may wait for a lock that the crashed thread holds: then SIGALRM ends us.
+constexpr unsigned kReportSeconds = 5;
 
 const char* program_name = "";
 
@@ -54,6 +56,8 @@ std::string_view name_of(int signal) {
 }
 
 void on_crash(int signal, siginfo_t* info, void*) {
+  ::signal(SIGALRM, SIG_DFL);
+  alarm(kReportSeconds);
   say(program_name);
   say(" died of ");
   say(name_of(signal));

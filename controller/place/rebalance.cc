@@ -58,9 +58,14 @@ class Planner {
   Seat& seat(base::BrokerId id) { return *std::ranges::find(seats_, id, &Seat::id); }
 
   void move(std::size_t partition, Row to) {
-    for (base::BrokerId id : rows_[partition])
-      --seat(id).replicas, seat(id).bytes -= size(partition);
-    for (base::BrokerId id : to) ++seat(id).replicas, seat(id).bytes += size(partition);
+    for (base::BrokerId id : rows_[partition]) {
+      --seat(id).replicas;
+      seat(id).bytes -= size(partition);
+    }
+    for (base::BrokerId id : to) {
+      ++seat(id).replicas;
+      seat(id).bytes += size(partition);
+    }
     --seat(rows_[partition].front()).preferred;
     ++seat(to.front()).preferred;
     rows_[partition] = to;

@@ -24,8 +24,13 @@ def proven_by_build(root, header, files):
 
 
 def generated_folder(root):
-    found = [g for g in glob.glob(os.path.join(root, "build/*/gen")) if os.path.isdir(g)]
-    return max(found, key=os.path.getmtime) if found else None
+    """The build folder whose generated headers are the newest: those of another preset may be of an older tree."""
+    newest = {}
+    for folder in glob.glob(os.path.join(root, "build/*/gen")):
+        times = [os.path.getmtime(h) for h in glob.glob(os.path.join(folder, "**/*.h"), recursive=True)]
+        if times:
+            newest[folder] = max(times)
+    return max(newest, key=newest.get) if newest else None
 
 
 def compile_alone(root, gen, folder, header):
