@@ -3,10 +3,10 @@
 // what was posted never runs. There is one thread, so here() is always true.
 #pragma once
 
-#include <map>
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/timer_wheel.h"
@@ -15,7 +15,7 @@
 
 namespace sim {
 
-class SimExecutor final : public io::Executor {
+class SimExecutor final : public io::Executor, private Actor {
  public:
   SimExecutor(World& world, std::string_view name);
   ~SimExecutor() override;
@@ -25,8 +25,18 @@ class SimExecutor final : public io::Executor {
   void post(Work work) override;
   void blocking(Work work, Work done) override;
   base::Instant now() const override { return world_.now(); }
-  base::TimerWheel& timers() override { return timers_; }
+  base::TimerWheel& timers() override {
+    touch();
+    return timers_;
+  }
   bool here() const override { return true; }
+
+  // As post(), at that time: what the network brings.
+  void at(base::Instant when, Work work);
+  // Whether what comes now is done now: neither killed nor frozen.
+  bool runs() const { return !killed_ && !frozen_; }
+  // Its name in the world, which outlives it.
+  World::ActorId id() const { return id_; }
 
   // Drops all that waits, and everything that is posted from now on. Destroy what lives on this
   // executor between kill() and the destruction of the executor.
@@ -42,20 +52,27 @@ class SimExecutor final : public io::Executor {
   base::Duration blocking_max = std::chrono::milliseconds(3);
 
  private:
-  void schedule(base::Duration delay, Work work);
-  void arm();
-  void run(std::uint64_t id);
+  static constexpr std::uint32_t kTurn = UINT32_MAX;  // of the timers; else a place in waiting_
+
+  void run(std::uint32_t what) override;
+  void settle() override;
+  void turn();
+  // A timer may have been set: the next turn is looked for after this event.
+  void touch() {
+    if (!std::exchange(touched_, true)) world_.settle_soon(id_);
+  }
 
   World& world_;
+  const World::ActorId id_;
   base::Random random_;
   base::TimerWheel timers_;
-  std::uint64_t next_id_ = 0;
-  std::map<std::uint64_t, Work> waiting_;  // events of the world name them by id
+  std::vector<Work> waiting_;
+  std::vector<std::uint32_t> free_;  // places in waiting_
   std::optional<base::Instant> armed_;
+  bool touched_ = false;
   bool killed_ = false;
   bool frozen_ = false;
-  std::vector<std::uint64_t> due_;      // while frozen
-  std::shared_ptr<SimExecutor*> self_;  // null inside once destroyed
+  std::vector<std::uint32_t> due_;  // while frozen
 };
 
 }  // namespace sim

@@ -58,6 +58,7 @@ class Socket final : public io::Connection, public std::enable_shared_from_this<
       : state_(std::move(state)),
         host_(host),
         executor_(executor),
+        process_(executor.id()),
         local_(std::move(local)),
         peer_(std::move(peer)) {}
 
@@ -124,6 +125,7 @@ class Socket final : public io::Connection, public std::enable_shared_from_this<
   StatePtr state_;
   Host* host_;
   SimExecutor& executor_;
+  const World::ActorId process_;  // of executor_
   io::Address local_;
   io::Address peer_;
   std::weak_ptr<Socket> other_;
@@ -202,16 +204,23 @@ void Socket::pump() {
     if (size > 1 && state_->random.chance(1, 3)) {
       size = 1 + static_cast<std::size_t>(state_->random.below(size));
     }
-    base::Bytes piece(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(size));
-    first.erase(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(size));
-    if (first.empty()) out_.pop_front();
+    base::Bytes piece;
+    if (size == first.size()) {
+      piece = std::move(first);
+      out_.pop_front();
+    } else {
+      const auto end = first.begin() + static_cast<std::ptrdiff_t>(size);
+      piece.assign(first.begin(), end);
+      first.erase(first.begin(), end);
+    }
     in_flight_ += size;
     queued_ -= size;
     last_arrival_ = std::max(last_arrival_, state_->world.now() + state_->delay());
-    state_->world.at(last_arrival_,
-                     [weak = std::weak_ptr(other), piece = std::move(piece)]() mutable {
-                       if (auto to = weak.lock()) to->arrive(std::move(piece));
-                     });
+    if (!state_->world.is_here(other->process_)) continue;
+    other->executor_.at(last_arrival_,
+                        [weak = std::weak_ptr(other), piece = std::move(piece)]() mutable {
+                          if (auto to = weak.lock()) to->arrive(std::move(piece));
+                        });
   }
   if (was_high_ && queued_ < kLowMark) {
     was_high_ = false;
@@ -224,8 +233,12 @@ void Socket::pump() {
 
 void Socket::arrive(base::Bytes bytes) {
   if (closed_) return;
-  in_.insert(in_.end(), bytes.begin(), bytes.end());
-  executor_.post([self = shared_from_this()] { self->deliver(); });
+  if (in_.empty()) {
+    in_ = std::move(bytes);
+  } else {
+    in_.insert(in_.end(), bytes.begin(), bytes.end());
+  }
+  deliver();
 }
 
 void Socket::deliver() {
@@ -240,7 +253,9 @@ void Socket::deliver() {
     if (used == 0) break;
   }
   delivering_ = false;
-  if (auto other = other_.lock(); other && freed > 0) {
+  if (auto other = other_.lock(); other && freed > 0 && other->out_.empty()) {
+    other->in_flight_ -= freed;  // nobody waits for that
+  } else if (other && freed > 0) {
     state_->world.after(state_->delay(), [weak = std::weak_ptr(other), freed] {
       if (auto to = weak.lock()) {
         to->in_flight_ -= freed;

@@ -1,8 +1,9 @@
 #include "tests/sim/sim_rpc.h"
 
 #include <algorithm>
-#include <deque>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "common/base/check.h"
 
@@ -66,18 +67,53 @@ class Client final : public std::enable_shared_from_this<Client> {
   void answer(std::uint64_t id, io::IoResult<std::string> result) {
     auto node = calls.extract(id);
     if (node.empty()) return;
-    executor.post([reply = std::move(node.mapped()), result = std::move(result)]() mutable {
+    if (executor.runs()) return node.mapped().reply(std::move(result));
+    executor.post([reply = std::move(node.mapped().reply), result = std::move(result)]() mutable {
       reply(std::move(result));
     });
   }
+  // One event for the next timeout, not one for each call: most are answered long before.
+  void await_timeout(base::Instant deadline) {
+    if (armed && *armed <= deadline) return;
+    armed = deadline;
+    state->world.at(deadline, [weak = weak_from_this(), deadline] {
+      const auto self = weak.lock();
+      if (self && self->armed == deadline) self->end_overdue();
+    });
+  }
+  void end_overdue();
 
   StatePtr state;
   std::string from;
   std::string address;
   SimExecutor& executor;
+  struct Call {
+    io::RpcReply reply;
+    std::string method;
+    base::Instant deadline;
+  };
   std::uint64_t next_call = 0;
-  std::map<std::uint64_t, io::RpcReply> calls;
+  std::map<std::uint64_t, Call> calls;
+  std::optional<base::Instant> armed;  // the earliest event that looks for overdue calls
 };
+
+void Client::end_overdue() {
+  armed.reset();
+  std::vector<std::uint64_t> overdue;
+  std::optional<base::Instant> next;
+  for (const auto& [id, call] : calls) {
+    if (call.deadline <= state->world.now()) {
+      overdue.push_back(id);
+    } else {
+      next = std::min(next.value_or(call.deadline), call.deadline);
+    }
+  }
+  if (next) await_timeout(*next);
+  for (const std::uint64_t id : overdue) {
+    const auto call = calls.find(id);
+    if (call != calls.end()) answer(id, io::io_failure(ETIMEDOUT, call->second.method));
+  }
+}
 
 void break_link(const StatePtr& state, const LinkPtr& link, std::string why) {
   const auto when = std::max(state->world.now() + state->delay(), link->last_arrival);
@@ -156,11 +192,10 @@ void send_back(const StatePtr& state, const std::weak_ptr<Client>& to, std::uint
 void Client::call(const std::string& method, std::string request, base::Duration timeout,
                   io::RpcReply reply) {
   const std::uint64_t id = ++next_call;
-  calls.emplace(id, std::move(reply));
+  const base::Instant deadline = state->world.now() + timeout;
+  calls.emplace(id, Call{std::move(reply), method, deadline});
+  await_timeout(deadline);
   const std::weak_ptr<Client> weak = weak_from_this();
-  state->world.after(timeout, [weak, id, method] {
-    if (auto self = weak.lock()) self->answer(id, io::io_failure(ETIMEDOUT, method));
-  });
   if (state->lost(from, address)) return;
   state->world.after(state->delay(), [shared = state, weak, id, method, where = address,
                                       request = std::move(request)]() mutable {
@@ -170,16 +205,17 @@ void Client::call(const std::string& method, std::string request, base::Duration
       return send_back(shared, weak, id, io::io_failure(ECONNREFUSED, where));
     }
     Server* server = found->second;
-    server->executor.post(
-        [shared, weak, id, method, server, request = std::move(request)]() mutable {
-          auto handler = server->unary.find(method);
-          if (handler == server->unary.end()) {
-            return send_back(shared, weak, id, io::io_failure(ENOSYS, method));
-          }
-          handler->second(std::move(request), [shared, weak, id](io::IoResult<std::string> result) {
-            send_back(shared, weak, id, std::move(result));
-          });
-        });
+    auto serve = [shared, weak, id, method, server, request = std::move(request)]() mutable {
+      auto handler = server->unary.find(method);
+      if (handler == server->unary.end()) {
+        return send_back(shared, weak, id, io::io_failure(ENOSYS, method));
+      }
+      handler->second(std::move(request), [shared, weak, id](io::IoResult<std::string> result) {
+        send_back(shared, weak, id, std::move(result));
+      });
+    };
+    if (server->executor.runs()) return serve();
+    server->executor.post(std::move(serve));
   });
 }
 

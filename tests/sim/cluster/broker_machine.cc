@@ -46,9 +46,11 @@ BrokerMachine::BrokerMachine(World& world, SimNetwork& network, SimRpc& rpc, std
       diag_(world, host_) {
   [[maybe_unused]] auto made = disk.make_directories(kLogs);
   [[maybe_unused]] auto synced = disk.sync_filesystem("/");
-  world.after_each([this, alive = alive_] {
-    if (*alive && executor_ && disk.stopped()) crash(true);
-  });
+  disk.on_stopped = [this] {
+    world_.after_this([this, alive = alive_] {
+      if (*alive && executor_ && disk.stopped()) crash(true);
+    });
+  };
 }
 
 BrokerMachine::~BrokerMachine() {

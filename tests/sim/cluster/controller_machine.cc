@@ -21,9 +21,11 @@ ControllerMachine::ControllerMachine(World& world, SimRpc& rpc, std::int32_t id,
       diag_(world, host_) {
   [[maybe_unused]] auto made = disk.make_directories(kData);
   [[maybe_unused]] auto synced = disk.sync_filesystem("/");
-  world.after_each([this, alive = alive_] {
-    if (*alive && executor_ && disk.stopped()) crash(true);
-  });
+  disk.on_stopped = [this] {
+    world_.after_this([this, alive = alive_] {
+      if (*alive && executor_ && disk.stopped()) crash(true);
+    });
+  };
 }
 
 ControllerMachine::~ControllerMachine() {

@@ -132,7 +132,7 @@ class SimDisk::SimLock final : public io::DirectoryLock {
 };
 
 SimDisk::SimDisk(std::uint64_t seed)
-    : state_(std::make_shared<State>(seed, &faults, &on_operation)) {}
+    : state_(std::make_shared<State>(seed, &faults, &on_operation, &on_stopped)) {}
 SimDisk::~SimDisk() = default;
 
 std::uint64_t SimDisk::operations() const {

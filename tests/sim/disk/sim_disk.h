@@ -69,6 +69,10 @@ class SimDisk final : public io::Disk {
   // Called before each mutating operation with its name and path (traces, latency models).
   std::function<void(std::string_view operation, const std::string& path)> on_operation;
 
+  // Called when an operation finds that the machine has stopped (stop_at()), within it: must only
+  // take note of it.
+  std::function<void()> on_stopped;
+
   // A hash of what processes see: names and contents.
   std::uint64_t digest() const;
   // Names of all files, sorted; for checkers.

@@ -28,14 +28,22 @@ void apply_name(std::map<std::string, std::shared_ptr<SimState::Inode>>& entries
 
 }  // namespace
 
-SimState::SimState(std::uint64_t seed, const DiskFaults* disk_faults, const OnOperation* listener)
-    : random(seed), faults(disk_faults), on_operation(listener), root(std::make_shared<Inode>()) {
+SimState::SimState(std::uint64_t seed, const DiskFaults* disk_faults, const OnOperation* listener,
+                   const std::function<void()>* stop_listener)
+    : random(seed),
+      faults(disk_faults),
+      on_operation(listener),
+      on_stopped(stop_listener),
+      root(std::make_shared<Inode>()) {
   root->is_directory = true;
 }
 
 int SimState::begin_operation() {
   const std::uint64_t index = operations++;
-  if (stop_at && index >= *stop_at) return ECANCELED;
+  if (stop_at && index >= *stop_at) {
+    if (*on_stopped) (*on_stopped)();
+    return ECANCELED;
+  }
   if (faults->fail_operation == index) return faults->fail_code;
   return 0;
 }

@@ -42,7 +42,8 @@ struct SimState {
   };
   using OnOperation = std::function<void(std::string_view, const std::string&)>;
 
-  SimState(std::uint64_t seed, const DiskFaults* faults, const OnOperation* on_operation);
+  SimState(std::uint64_t seed, const DiskFaults* faults, const OnOperation* on_operation,
+           const std::function<void()>* on_stopped);
 
   void announce(std::string_view operation, const std::string& path) const {
     if (*on_operation) (*on_operation)(operation, path);
@@ -88,6 +89,7 @@ struct SimState {
   base::Random random;
   const DiskFaults* faults;
   const OnOperation* on_operation;
+  const std::function<void()>* on_stopped;
   std::shared_ptr<Inode> root;
   std::set<std::string> locks;
   std::uint64_t generation = 0;

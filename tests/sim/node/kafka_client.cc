@@ -55,19 +55,28 @@ KafkaClient::~KafkaClient() {
 
 void KafkaClient::send(base::Bytes frame, Answer answer) {
   const std::int32_t id = correlation_id_;
-  pending_.push_back({id, std::move(answer)});
+  pending_.push_back({id, std::move(answer), world_.now() + patience});
   if (!link_) connect();
   if (link_->connection) {
     link_->connection->send(std::move(frame));
   } else {
     link_->unsent.push_back(std::move(frame));
   }
-  world_.after(patience, [this, alive = alive_, id] {
-    // Answers come in order: when this one is overdue, it is among those that wait.
-    if (!*alive || pending_.empty() || pending_.front().correlation_id > id) return;
-    world_.trace("client gives up", host_);
-    drop();
-  });
+  if (!std::exchange(watching_, true)) watch();
+}
+
+// Answers come in order: when one is overdue, the first is.
+void KafkaClient::watch() {
+  watching_ = !pending_.empty();
+  if (!watching_) return;
+  if (pending_.front().give_up > world_.now()) {
+    return world_.at(pending_.front().give_up, [this, alive = alive_] {
+      if (*alive) watch();
+    });
+  }
+  world_.trace("client gives up", host_);
+  watching_ = false;
+  drop();
 }
 
 void KafkaClient::connect() {

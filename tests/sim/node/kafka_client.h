@@ -63,11 +63,13 @@ class KafkaClient {
   struct Pending {
     std::int32_t correlation_id;
     Answer answer;
+    base::Instant give_up;
   };
   class Link;
   void send(base::Bytes frame, Answer answer);
   void connect();
   void on_frame(base::BytesView payload);
+  void watch();
   void broken(const std::string& why);
 
   World& world_;
@@ -78,6 +80,7 @@ class KafkaClient {
   std::shared_ptr<Link> link_;
   std::deque<Pending> pending_;
   std::int32_t correlation_id_ = 0;
+  bool watching_ = false;  // an event will look at what is overdue
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

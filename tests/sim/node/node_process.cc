@@ -33,9 +33,11 @@ NodeProcess::NodeProcess(World& world, SimNetwork& network, SimRpc& rpc)
   [[maybe_unused]] auto made = disk.make_directories(kLogs);
   [[maybe_unused]] auto synced = disk.sync_filesystem("/");
   // A machine that has stopped does nothing more: not even an answer that was on its way.
-  world.after_each([this, alive = alive_] {
-    if (*alive && executor_ && disk.stopped()) crash(stops_with_power);
-  });
+  disk.on_stopped = [this] {
+    world_.after_this([this, alive = alive_] {
+      if (*alive && executor_ && disk.stopped()) crash(stops_with_power);
+    });
+  };
 }
 
 NodeProcess::~NodeProcess() {

@@ -15,7 +15,7 @@ constexpr const char* kMutants[] = {
     "txn-marks-before-prepared", "txn-answers-before-commit",   "txn-takes-any-epoch",
     "txn-forgets-a-marker",      "group-keeps-aborted-offsets", "txn-timeout-keeps-epoch",
 };
-constexpr std::uint64_t kSeedsMax = 40;
+constexpr std::uint64_t kSeedsMax = 400;
 
 // In a child each, as a defect may well abort.
 bool fails(const char* mutant, std::uint64_t seed) {
