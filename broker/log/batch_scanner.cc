@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "common/base/crc32c.h"
 
@@ -12,15 +13,25 @@ using record::Layout;
 BatchScanner::BatchScanner(const io::File& file, std::uint64_t position, std::uint64_t end)
     : file_(file), position_(position), end_(end) {}
 
+// The buffer begins at `position` from now on; what was read from there on stays. Returns its size.
+std::size_t BatchScanner::keep_from(std::uint64_t position) {
+  const bool has = position >= buffered_from_ && position < buffered_from_ + buffered_;
+  const std::size_t kept = has ? buffered_from_ + buffered_ - position : 0;
+  if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + (buffered_ - kept), kept);
+  buffered_from_ = position;
+  buffered_ = kept;
+  return kept;
+}
+
 io::IoResult<base::BytesView> BatchScanner::fill(std::uint64_t position, std::size_t want) {
   if (position < buffered_from_ || position + want > buffered_from_ + buffered_) {
     const std::size_t size = std::min<std::uint64_t>(kBufferBytes, end_ - position);
     if (buffer_.size() < size) buffer_.resize(size);
-    buffered_from_ = position;
-    buffered_ = 0;
-    auto got = file_.read_at(base::MutableBytes(buffer_).first(size), position);
+    const std::size_t kept = keep_from(position);
+    auto got =
+        file_.read_at(base::MutableBytes(buffer_).first(size).subspan(kept), position + kept);
     if (!got) return std::unexpected(got.error());
-    buffered_ = *got;
+    buffered_ += *got;
   }
   const std::size_t at = position - buffered_from_;
   if (at >= buffered_) return base::BytesView{};

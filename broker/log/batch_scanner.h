@@ -42,6 +42,7 @@ class BatchScanner {
 
  private:
   io::IoResult<base::BytesView> fill(std::uint64_t position, std::size_t want);
+  std::size_t keep_from(std::uint64_t position);
   std::optional<Item> stop(std::string why);
 
   const io::File& file_;

@@ -6,6 +6,7 @@
 #include "common/base/varint.h"
 #include "common/record/compress.h"
 #include "common/record/control.h"
+#include "common/record/record_steps.h"
 
 namespace broker {
 
@@ -74,13 +75,28 @@ std::expected<void, std::string> open_batch(const BatchView& batch, std::size_t 
 
 namespace {
 
-std::unexpected<std::string> malformed(const BatchView& batch, const record::RecordReader& reader) {
+// Enough for their slots to come into the cache side by side, few enough for them to stay there.
+constexpr std::size_t kLookedUpTogether = 256;
+
+// `reader`: RecordReader or RecordSteps.
+std::unexpected<std::string> malformed(const BatchView& batch, const auto& reader) {
   return std::unexpected("the batch at offset " + std::to_string(batch.base_offset().value()) +
                          ": record " + std::to_string(reader.index()) + ": " +
                          std::string(reader.error()));
 }
 
 }  // namespace
+
+bool KeyIndexer::put_all() {
+  for (const auto& [hash, offset] : hashes_) {
+    if (!keys_.put(hash, offset)) {
+      advance_end(offset);
+      return false;
+    }
+    advance_end(offset + 1);
+  }
+  return true;
+}
 
 std::expected<bool, std::string> KeyIndexer::add(const BatchView& batch) {
   if (batch.is_control()) {
@@ -96,32 +112,34 @@ std::expected<bool, std::string> KeyIndexer::add(const BatchView& batch) {
   if (auto opened = open_batch(batch, batch_bytes_max_, open_); !opened) {
     return std::unexpected(opened.error());
   }
-  // All hashes first: the slots come into the cache side by side.
-  hashes_.clear();
   record::RecordReader reader(open_.section, batch.count());
   record::RecordView record;
-  while (reader.next(record)) {
-    const base::Offset offset = batch.base_offset() + record.offset_delta;
-    if (!record.key || offset < from_) continue;
-    hashes_.emplace_back(keys_.hash(*record.key), offset);
-    keys_.prefetch(hashes_.back().first);
+  for (bool more = true; more;) {
+    hashes_.clear();
+    while (hashes_.size() < kLookedUpTogether && (more = reader.next(record))) {
+      const base::Offset offset = batch.base_offset() + record.offset_delta;
+      if (!record.key || offset < from_) continue;
+      hashes_.emplace_back(keys_.hash(*record.key), offset);
+      keys_.prefetch(hashes_.back().first);
+    }
+    if (!put_all()) return false;
   }
   if (!reader.error().empty()) return malformed(batch, reader);
-  for (const auto& [hash, offset] : hashes_) {
-    if (!keys_.put(hash, offset)) {
-      advance_end(offset);
-      return false;
-    }
-    advance_end(offset + 1);
-  }
   advance_end(batch.next_offset());
   return true;
 }
 
 // ---- filter
 
-// Enough for their slots to come into the cache side by side, few enough for them to stay there.
-constexpr std::size_t kLookedUpTogether = 256;
+CompactFilter::CompactFilter(const KeyMap& keys, const Options& options, LastOfProducers last)
+    : keys_(keys), options_(options), last_(std::move(last)) {
+  const base::Offset start = options_.map_start;
+  const std::uint64_t room = std::min<std::uint64_t>(options_.newest_bytes_max, 1 << 30) * 8;
+  const base::Offset end = std::min(options_.map_end, start + static_cast<std::int64_t>(room));
+  if (end <= start) return;
+  newest_ = OffsetSet(start, end);
+  keys_.add_newest(newest_);
+}
 
 bool CompactFilter::keeps_header(const BatchView& batch, base::Offset group_end) const {
   if (batch.next_offset() == group_end) return true;
@@ -152,6 +170,11 @@ bool CompactFilter::keeps_record(const BatchView& batch, const record::RecordVie
   }
   const auto newest = keys_.find(hash);
   if (newest && offset < *newest) return false;
+  return keeps_value(batch, record);
+}
+
+// Of the newest record of a key: whether it is no tombstone, or one whose time has not come.
+bool CompactFilter::keeps_value(const BatchView& batch, const record::RecordView& record) const {
   if (record.value) return true;
   const auto horizon = batch.delete_horizon();
   return !horizon || options_.now < *horizon;
@@ -170,8 +193,38 @@ void CompactFilter::keep_from(const BatchView& batch, std::size_t first) {
   records_.resize(kept);
 }
 
+// As sift, of a batch that the first pass looked at: a record is opened only when it stays.
+std::expected<void, std::string> CompactFilter::sift_noted(const BatchView& batch) {
+  record::RecordSteps steps(open_.section, batch.count());
+  record::RecordSteps::Step step;
+  record::RecordView record;
+  while (steps.next(step)) {
+    ++stats_.records_read;
+    const base::Offset offset = batch.base_offset() + step.offset_delta;
+    const bool is_noted = newest_.covers(offset);
+    if (is_noted && !newest_.contains(offset)) {
+      if (!step.has_key) ++stats_.keyless_dropped;
+      continue;
+    }
+    if (record::RecordReader reader(step.bytes, 1); !reader.next(record)) {
+      return malformed(batch, reader);
+    }
+    if (is_noted ? !keeps_value(batch, record)
+                 : !keeps_record(batch, record, hash_of(batch, record))) {
+      continue;
+    }
+    has_tombstone_ = has_tombstone_ || !record.value;
+    records_.push_back(record);
+  }
+  if (!steps.error().empty()) return malformed(batch, steps);
+  return {};
+}
+
 std::expected<void, std::string> CompactFilter::sift(const BatchView& batch) {
   if (auto opened = open_batch(batch, options_.batch_bytes_max, open_); !opened) return opened;
+  const bool is_noted =
+      batch.base_offset() >= newest_.start() && batch.next_offset() <= newest_.end();
+  if (is_noted && !batch.is_control()) return sift_noted(batch);
   record::RecordReader reader(open_.section, batch.count());
   record::RecordView record;
   for (bool more = true; more;) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "broker/log/key_map.h"
+#include "broker/log/offset_set.h"
 #include "broker/producer/aborted.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
@@ -97,13 +98,15 @@ class KeyIndexer {
   void advance_end(base::Offset end) { end_ = std::max(end_, end); }
 
  private:
+  bool put_all();
+
   KeyMap& keys_;
   const base::Offset from_;
   base::Offset end_;
   const std::size_t batch_bytes_max_;
   CleanedTxns txns_;
   OpenBatch open_;
-  std::vector<std::pair<KeyHash, base::Offset>> hashes_;
+  std::vector<std::pair<KeyHash, base::Offset>> hashes_;  // to be put together
 };
 
 // Second pass: what stays.
@@ -114,9 +117,12 @@ class CompactFilter {
     base::WallMs now = 0;
     std::int64_t delete_retention_ms = 0;
     std::size_t batch_bytes_max = 0;
+    // Where the first pass began: of offsets from there on it is noted in `newest_bytes_max` bytes
+    // at most whether they are the newest of their keys, so that no key has to be hashed again.
+    base::Offset map_start = {};
+    std::uint64_t newest_bytes_max = 0;
   };
-  CompactFilter(const KeyMap& keys, const Options& options, LastOfProducers last)
-      : keys_(keys), options_(options), last_(std::move(last)) {}
+  CompactFilter(const KeyMap& keys, const Options& options, LastOfProducers last);
 
   CleanedTxns& txns() { return txns_; }
   const CompactStats& stats() const { return stats_; }
@@ -134,12 +140,15 @@ class CompactFilter {
                     const KeyHash& hash);
   void keep_from(const record::BatchView& batch, std::size_t first);
   std::expected<void, std::string> sift(const record::BatchView& batch);
+  std::expected<void, std::string> sift_noted(const record::BatchView& batch);
+  bool keeps_value(const record::BatchView& batch, const record::RecordView& record) const;
   void write_empty(const record::BatchView& batch);
   void write_kept(const record::BatchView& batch, std::optional<base::WallMs> new_horizon);
 
   const KeyMap& keys_;
   const Options options_;
   const LastOfProducers last_;
+  OffsetSet newest_;  // offsets that are the newest of their keys, as far as there was room
   CleanedTxns txns_;
   CompactStats stats_;
   OpenBatch open_;

@@ -70,8 +70,24 @@ struct Round {
       if (!added || !*added) break;
     }
     cleaned_end = indexer.end();
-    CompactFilter filter(keys, {indexer.end(), now, kRetention, 1 << 20}, last);
+    // Whether the newest offsets of keys are noted, in part or all, makes no difference.
+    const auto result = filtered(keys, 0);
+    const auto [read, dropped] = std::pair(stats.records_read, stats.keyless_dropped);
+    const auto markers = kept_aborted;
+    for (const int bytes : {8, 1 << 16}) {
+      EXPECT_EQ(filtered(keys, static_cast<std::uint64_t>(bytes)), result) << bytes;
+      EXPECT_EQ(stats.records_read, read);
+      EXPECT_EQ(stats.keyless_dropped, dropped);
+      EXPECT_EQ(kept_aborted, markers);
+    }
+    return result;
+  }
+
+  std::vector<base::Bytes> filtered(const KeyMap& keys, std::uint64_t newest_bytes) {
+    CompactFilter filter(keys, {cleaned_end, now, kRetention, 1 << 20, Offset(from), newest_bytes},
+                         last);
     filter.txns().add_aborted(aborted);
+    kept_aborted.clear();
     std::vector<base::Bytes> result;
     for (const base::Bytes& batch : batches) {
       const auto kept = filter.filter(view(batch), Offset(1 << 30), 1 << 20);

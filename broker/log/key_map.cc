@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -43,6 +44,8 @@ std::uint64_t load_le(const std::byte* from, std::size_t count = 8) {
   return word;
 }
 
+constexpr std::uint64_t kFirstSlots = 4096;
+
 }  // namespace
 
 KeyHash hash_key(base::BytesView key, std::uint64_t secret_low, std::uint64_t secret_high) {
@@ -67,11 +70,42 @@ KeyMap::KeyMap(const Options& options)
   const auto needed = static_cast<double>(std::min(options.keys_max, std::uint64_t{1} << 40));
   const std::uint64_t wanted = static_cast<std::uint64_t>(needed / load) + 2;
   // Two at least: one key, and one free slot to end every search.
-  slot_count_ = std::max<std::uint64_t>(2, std::min(options.bytes_max / kSlotBytes, wanted));
+  slots_max_ = std::max<std::uint64_t>(2, std::min(options.bytes_max / kSlotBytes, wanted));
   keys_max_ = std::clamp<std::uint64_t>(
-      static_cast<std::uint64_t>(static_cast<double>(slot_count_) * load), 1, slot_count_ - 1);
-  slots_.reset(static_cast<Slot*>(std::calloc(slot_count_, sizeof(Slot))));
+      static_cast<std::uint64_t>(static_cast<double>(slots_max_) * load), 1, slots_max_ - 1);
+  while ((slots_max_ >> halvings_) > kFirstSlots) ++halvings_;
+  use(slots_max_ >> halvings_);
+  slots_.reset(static_cast<Slot*>(std::calloc(slots_max_, sizeof(Slot))));
   CHECK(slots_ != nullptr);
+}
+
+// A table that may still grow is kept sparse: it is faster, and the pages behind it are free.
+void KeyMap::use(std::uint64_t slots) {
+  slot_count_ = slots;
+  grow_at_ = halvings_ > 0 ? slots / 2 : UINT64_MAX;
+}
+
+// Twice the slots, in the same memory. A home is a share of the table: those of the keys in slots
+// from the last to the first are behind all that is still to be moved, but for a few.
+void KeyMap::grow() {
+  const std::uint64_t before = slot_count_;
+  std::vector<Slot> later;
+  use(slots_max_ >> --halvings_);
+  for (std::uint64_t at = before; at-- > 0;) settle(at, later);
+  for (const Slot& slot : later) *place_of({slot.low, slot.high}) = slot;
+}
+
+// Moves what is in slot `at` to where it is found from now on; what would stand before slots that
+// are still to be moved, and so behind a gap when they have gone, goes to `later`.
+void KeyMap::settle(std::uint64_t at, std::vector<Slot>& later) {
+  Slot* const slots = slots_.get();
+  if (slots[at].after == 0) return;
+  const Slot moved = std::exchange(slots[at], Slot{});
+  std::uint64_t to = home({moved.low, moved.high});
+  if (to < at) return later.push_back(moved);
+  while (to < slot_count_ && slots[to].after != 0) ++to;
+  if (to == slot_count_) return later.push_back(moved);
+  slots[to] = moved;
 }
 
 // The slot that holds the key, or the free one where it would go.
@@ -88,6 +122,10 @@ bool KeyMap::put(const KeyHash& key, base::Offset offset) {
   Slot* slot = place_of(key);
   if (slot->after == 0) {
     if (size_ >= keys_max_) return false;
+    if (size_ >= grow_at_) {
+      grow();
+      slot = place_of(key);
+    }
     ++size_;
     *slot = {key.low, key.high, 0};
   }
@@ -99,6 +137,15 @@ std::optional<base::Offset> KeyMap::find(const KeyHash& key) const {
   const Slot* slot = place_of(key);
   if (slot->after == 0) return std::nullopt;
   return base::Offset(slot->after - 1);
+}
+
+void KeyMap::add_newest(OffsetSet& newest) const {
+  for (std::uint64_t i = 0; i < slot_count_; ++i) {
+    const Slot& slot = slots_.get()[i];
+    if (slot.after == 0) continue;
+    const base::Offset offset(slot.after - 1);
+    if (newest.covers(offset)) newest.add(offset);
+  }
 }
 
 }  // namespace broker

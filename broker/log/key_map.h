@@ -3,7 +3,8 @@
 // a key that the owner draws for each round: two keys are taken for one with a chance of 2^-128 a
 // pair, and nobody who writes records can choose keys that collide.
 //
-// Memory is taken as it is touched. Pure; one thread.
+// The table grows in place as keys come, so that memory is taken for the keys there are. Pure; one
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,9 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "broker/log/offset_set.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 
@@ -46,9 +49,12 @@ class KeyMap {
   // Brings the slot of a key that will be asked for soon into the cache.
   void prefetch(const KeyHash& key) const { __builtin_prefetch(&slots_.get()[home(key)]); }
 
+  // Adds to the set what it covers of the newest offsets of all keys.
+  void add_newest(OffsetSet& newest) const;
+
   std::uint64_t size() const { return size_; }
   std::uint64_t capacity() const { return keys_max_; }
-  std::uint64_t memory_bytes() const { return slot_count_ * kSlotBytes; }
+  std::uint64_t memory_bytes() const { return slots_max_ * kSlotBytes; }  // at most
 
  private:
   struct Slot {
@@ -65,10 +71,16 @@ class KeyMap {
                                       64);
   }
   Slot* place_of(const KeyHash& key) const;
+  void use(std::uint64_t slots);
+  void grow();
+  void settle(std::uint64_t at, std::vector<Slot>& later);
 
   const std::uint64_t secret_low_;
   const std::uint64_t secret_high_;
-  std::uint64_t slot_count_ = 0;
+  std::uint64_t slots_max_ = 0;   // memory is reserved for
+  std::uint64_t slot_count_ = 0;  // are in use, the rest is untouched: slots_max_ >> halvings_
+  int halvings_ = 0;
+  std::uint64_t grow_at_ = 0;  // keys
   std::uint64_t keys_max_ = 0;
   std::uint64_t size_ = 0;
   std::unique_ptr<Slot[], Free> slots_;

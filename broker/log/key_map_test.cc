@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <string>
+#include <vector>
 
 #include "common/base/random.h"
 
@@ -59,6 +61,50 @@ TEST(KeyMap, IsBounded) {
   EXPECT_EQ(KeyMap({.bytes_max = 1}).capacity(), 1u);
   // What cannot be there needs no room.
   EXPECT_LE(KeyMap({.keys_max = 100}).memory_bytes(), 120 * KeyMap::kSlotBytes);
+}
+
+// Goal: a table that grows loses no key and finds no other, at any size, and takes memory for the
+// keys there are only in its bound. Method: tables of sizes that halve unevenly, filled to the last
+// key; after each doubling all keys are looked up, and the newest offsets are compared.
+TEST(KeyMap, GrowsInPlace) {
+  for (const std::uint64_t slots : {4096UL, 4097UL, 8191UL, 70'001UL}) {
+    KeyMap keys({.bytes_max = slots * KeyMap::kSlotBytes, .secret_low = slots, .secret_high = 3});
+    std::vector<KeyHash> hashes;
+    for (std::uint64_t i = 0; i <= keys.capacity(); ++i) {
+      const std::string key = "key-" + std::to_string(i);
+      hashes.push_back(keys.hash(base::as_bytes(key)));
+      const base::Offset offset(static_cast<std::int64_t>(2 * i));
+      ASSERT_EQ(keys.put(hashes.back(), offset), i < keys.capacity());
+      const bool looks = (i & (i - 1)) == 0 || i + 1 >= keys.capacity();
+      for (std::uint64_t j = 0; looks && j <= i; ++j) {
+        const auto found = keys.find(hashes[j]);
+        ASSERT_EQ(found.has_value(), j < keys.capacity()) << j << " of " << i;
+        if (found) ASSERT_EQ(found->value(), static_cast<std::int64_t>(2 * j));
+      }
+    }
+    EXPECT_EQ(keys.size(), keys.capacity());
+    OffsetSet newest(base::Offset(10), base::Offset(5001));
+    keys.add_newest(newest);
+    for (base::Offset at = newest.start(); at < newest.end(); at = at + 1) {
+      ASSERT_EQ(newest.contains(at), at.value() % 2 == 0) << at.value();
+    }
+  }
+}
+
+// Goal: hashes that crowd at either end of the table survive its growth: those that went around its
+// end, and those that stand far behind their home. Method: hashes chosen as no key would give them.
+TEST(KeyMap, GrowsWithCrowdedEnds) {
+  KeyMap keys({.bytes_max = 16'384 * KeyMap::kSlotBytes});
+  std::vector<KeyHash> hashes;
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    const std::uint64_t high = i % 2 == 0 ? i : UINT64_MAX - i;
+    hashes.push_back({i, high});
+    ASSERT_TRUE(keys.put(hashes.back(), base::Offset(static_cast<std::int64_t>(i))));
+  }
+  for (std::uint64_t i = 0; i < hashes.size(); ++i) {
+    ASSERT_EQ(keys.find(hashes[i]), base::Offset(static_cast<std::int64_t>(i)));
+  }
+  EXPECT_EQ(keys.find({77'777, 0}), std::nullopt);
 }
 
 }  // namespace
