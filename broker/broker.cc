@@ -128,7 +128,8 @@ void Broker::begin() {
                     .bytes_min = config_.replica_fetch_min_bytes,
                     .wait_max = std::chrono::milliseconds(config_.replica_fetch_wait_max_ms),
                     .frame_bytes_max = config_.socket_request_max_bytes,
-                    .throttle = &node_.throttles.follower}});
+                    .throttle = &node_.throttles.follower,
+                    .losses = &node_.losses}});
   node_.controller = controller_.get();
   node_.metadata = metadata_.get();
   node_.producer_ids = producer_ids_.get();
@@ -144,6 +145,7 @@ void Broker::begin() {
   metadata_->start(
       node_.broker_id,
       [this](const meta::ImagePtr& before, const meta::ImagePtr& after, const meta::Delta& delta) {
+        node_.losses.on_change(before, *after, delta, home().now());
         hosting_->on_change(after, delta);
         groups_->on_change(before, after, delta);
         transactions_->on_change(before, after, delta);

@@ -1,6 +1,7 @@
 // Metadata, versions 0-13. A topic that is missing is created when both the broker
 // (auto.create.topics.enable) and the client allow it; the answer then waits for it, so that the
-// client need not ask again.
+// client need not ask again. Who asks again on a connection has often just lost a leader: see
+// broker/node/recent_losses.h for what it is told.
 #include <algorithm>
 #include <chrono>
 
@@ -8,6 +9,7 @@
 #include "broker/api/lookup.h"
 #include "broker/node/controller_client.h"
 #include "broker/node/hosting.h"
+#include "common/base/mutant.h"
 #include "common/wire/msg/metadata_request.h"
 #include "common/wire/msg/metadata_response.h"
 
@@ -18,6 +20,9 @@ using wire::ErrorCode;
 using Topic = wire::MetadataResponse::MetadataResponseTopic;
 
 constexpr std::chrono::seconds kAutoCreateTimeout{10};
+// Before a second question on a connection is answered: by then we have heard of the end of a
+// leader that the client may have heard of a little sooner.
+constexpr std::chrono::milliseconds kSecondThought{5};
 
 struct Wanted {
   bool all = false;
@@ -25,6 +30,8 @@ struct Wanted {
   bool topic_operations = false;
   bool cluster_operations = false;
   std::int16_t version = 0;
+  std::string listener;
+  base::Offset told{-1};  // what the connection was told before
 };
 
 bool by_id(const wire::MetadataRequest::MetadataRequestTopic& topic) {
@@ -34,7 +41,21 @@ bool by_id(const wire::MetadataRequest::MetadataRequestTopic& topic) {
 // Errors of topics that could not be created, by name.
 using Refusals = std::map<std::string, ErrorCode, std::less<>>;
 
-Topic describe(const meta::Topic& topic, const meta::Image& image, const Wanted& wanted) {
+// Who leads, as far as the client should rely on it.
+base::BrokerId leader(const Node& node, const meta::Topic& topic, std::size_t index,
+                      const Wanted& wanted) {
+  const base::BrokerId leader = topic.partitions[index].leader;
+  if (leader == meta::kNoBroker || !node.losses.any()) return leader;
+  if (MUTANT("metadata-names-lost-leaders")) return leader;
+  const base::Instant now = node.clock.now();
+  const bool asked_before = wanted.told >= base::Offset(0);
+  const bool hidden = node.losses.doubted(leader, now) ||
+                      (asked_before && node.losses.moved_since(wanted.told, topic.id, index, now));
+  return hidden ? meta::kNoBroker : leader;
+}
+
+Topic describe(const Node& node, const meta::Topic& topic, const meta::Image& image,
+               const Wanted& wanted) {
   Topic out;
   out.name = topic.name;
   out.topic_id = topic.id;
@@ -45,9 +66,10 @@ Topic describe(const meta::Topic& topic, const meta::Image& image, const Wanted&
     const meta::Partition& partition = topic.partitions[i];
     auto& each = out.partitions.emplace_back();
     each.partition_index = static_cast<std::int32_t>(i);
-    each.leader_id = partition.leader.value();
+    const base::BrokerId leads = leader(node, topic, i, wanted);
+    each.leader_id = leads.value();
     each.leader_epoch = partition.leader_epoch.value();
-    if (partition.leader == meta::kNoBroker) each.error_code = ErrorCode::kLeaderNotAvailable;
+    if (leads == meta::kNoBroker) each.error_code = ErrorCode::kLeaderNotAvailable;
     for (const auto id : partition.replicas) {
       each.replica_nodes.push_back(id.value());
       if (image.is_offline(id, partition)) each.offline_replicas.push_back(id.value());
@@ -76,12 +98,13 @@ Topic missing(const wire::MetadataRequest::MetadataRequestTopic& topic, const Re
 }
 
 wire::MetadataResponse build(const Node& node, const Wanted& wanted, const Refusals& refusals,
-                             std::string_view listener) {
+                             base::Offset& told) {
   const auto image = node.image();
+  told = image->offset();
   wire::MetadataResponse response;
   response.cluster_id = node.cluster_id;
   for (const auto& [id, broker] : image->brokers()) {
-    const meta::Listener* address = broker->listener(listener);
+    const meta::Listener* address = broker->listener(wanted.listener);
     if (broker->fenced || address == nullptr) continue;
     auto& out = response.brokers.emplace_back();
     out.node_id = id.value();
@@ -94,14 +117,14 @@ wire::MetadataResponse build(const Node& node, const Wanted& wanted, const Refus
   if (wanted.cluster_operations) response.cluster_authorized_operations = kClusterOperations;
   if (wanted.all) {
     for (const auto& [name, topic] : image->topics()) {
-      response.topics.push_back(describe(*topic, *image, wanted));
+      response.topics.push_back(describe(node, *topic, *image, wanted));
     }
     return response;
   }
   for (const auto& topic : wanted.topics) {
     const meta::Topic* found =
         by_id(topic) ? image->topic(topic.topic_id) : image->topic(topic.name.value_or(""));
-    response.topics.push_back(found != nullptr ? describe(*found, *image, wanted)
+    response.topics.push_back(found != nullptr ? describe(node, *found, *image, wanted)
                                                : missing(topic, refusals, wanted));
   }
   return response;
@@ -128,7 +151,7 @@ void create_then_reply(Context& context, Wanted wanted, proto::CreateTopicsReque
   io::Executor& home = context.reactor.executor;
   node.controller->create_topics(
       create, kAutoCreateTimeout, home,
-      [&node, &home, wanted = std::move(wanted), listener = std::string(context.listener),
+      [&node, &home, &told = context.metadata_told, wanted = std::move(wanted),
        reply = std::move(reply)](std::expected<proto::CreateTopicsReply, CallError> made) mutable {
         Refusals refusals;
         base::Offset offset{-1};
@@ -145,10 +168,8 @@ void create_then_reply(Context& context, Wanted wanted, proto::CreateTopicsReque
         }
         node.hosting->when_applied(
             offset, home,
-            [&node, wanted = std::move(wanted), refusals = std::move(refusals),
-             listener = std::move(listener), reply = std::move(reply)]() mutable {
-              reply(build(node, wanted, refusals, listener));
-            });
+            [&node, &told, wanted = std::move(wanted), refusals = std::move(refusals),
+             reply = std::move(reply)]() mutable { reply(build(node, wanted, refusals, told)); });
       });
 }
 
@@ -158,6 +179,8 @@ void metadata(Context& context, const wire::MetadataRequest& request,
               Reply<wire::MetadataResponse> reply) {
   Wanted wanted;
   wanted.version = context.version;
+  wanted.listener = context.listener;
+  wanted.told = context.metadata_told;
   wanted.topic_operations = request.include_topic_authorized_operations;
   wanted.cluster_operations = request.include_cluster_authorized_operations;
   // Version 0 has no null: empty means all there.
@@ -171,7 +194,13 @@ void metadata(Context& context, const wire::MetadataRequest& request,
       return create_then_reply(context, std::move(wanted), std::move(create), std::move(reply));
     }
   }
-  reply(build(context.node, wanted, {}, context.listener));
+  if (wanted.told < base::Offset(0)) {
+    return reply(build(context.node, wanted, {}, context.metadata_told));
+  }
+  context.reactor.after(
+      kSecondThought,
+      [&node = context.node, &told = context.metadata_told, wanted = std::move(wanted),
+       reply = std::move(reply)]() mutable { reply(build(node, wanted, {}, told)); });
 }
 
 }  // namespace broker::api

@@ -117,7 +117,8 @@ void Session::handle_frame(base::BytesView frame) {
                   header.client_id.value_or(std::string_view()),
                   connection_->peer(),
                   connection_->local(),
-                  listener_};
+                  listener_,
+                  metadata_told_};
   if (entry->pipelined) {
     auto operation = ProduceOperation::parse(context, in, std::move(reply));
     if (operation == nullptr) return end("refused: malformed request", what() + ": " + in.error());

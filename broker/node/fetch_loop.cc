@@ -166,15 +166,19 @@ void FetchLoop::step() {
 
 // ---- the answer
 
-void FetchLoop::on_answer(wire::FetchResponse* response, const io::IoError&) {
+void FetchLoop::on_answer(wire::FetchResponse* response, const io::IoError& error) {
   if (stopped_ || phase_ != Phase::kAsking) return;
   phase_ = Phase::kIdle;
   interrupt_timer_.cancel();
   if (response == nullptr) {
+    if (options_.losses != nullptr && error.code != ETIMEDOUT) {
+      options_.losses->lost(options_.leader, executor_.now());
+    }
     // The connection knows when to try again; what was sent is unknown.
     drop_session();
     return step();
   }
+  if (options_.losses != nullptr) options_.losses->heard(options_.leader);
   if (response->error_code != ErrorCode::kNone) return on_top_error(response->error_code);
   top_errors_ = 0;
   if (asked_in_full_) {

@@ -21,6 +21,7 @@
 
 #include "broker/node/follower.h"
 #include "broker/node/peer_connection.h"
+#include "broker/node/recent_losses.h"
 #include "broker/node/replication_throttle.h"
 #include "common/base/uuid.h"
 #include "common/wire/msg/fetch_request.h"
@@ -49,6 +50,7 @@ class FetchLoop final : public PartitionListener, public std::enable_shared_from
     base::Duration rest_most = std::chrono::seconds(1);
     std::int32_t frame_bytes_max = 100 << 20;
     ReplicationThrottle* throttle = nullptr;  // outlives the loop; null: nothing is held back
+    RecentLosses* losses = nullptr;           // outlives the loop; is told of the leader's
   };
   FetchLoop(io::Executor& executor, io::Net& net, base::Diag& diag, base::Random random,
             Options options);

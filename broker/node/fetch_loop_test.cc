@@ -125,12 +125,14 @@ class Loop : public testing::Test {
   TestLeader leader{world, network, "leader"};
   std::array<std::shared_ptr<FakeFollower>, 4> followers;
   ReplicationThrottle throttle;
+  RecentLosses losses;
   std::shared_ptr<FetchLoop> loop = std::make_shared<FetchLoop>(
       executor, *net, diag, base::Random(1),
       FetchLoop::Options{.self = base::BrokerId(2),
                          .leader = kLeader,
                          .self_epoch = [] { return base::BrokerEpoch(40); },
-                         .throttle = &throttle});
+                         .throttle = &throttle,
+                         .losses = &losses});
   const base::Bytes five = base::Bytes(5);
 };
 
@@ -328,6 +330,22 @@ TEST_F(Loop, StaleRolesAreAskedAnew) {
   followers[0]->state.following = false;
   answer(data);
   EXPECT_EQ(asked(), "nothing");
+}
+
+// Goal: a leader whose connection broke is in doubt until it answers again; our own breaks, for a
+// partition that must not wait, say nothing of it.
+TEST_F(Loop, TellsOfALostLeader) {
+  assign({0});
+  run();
+  assign({1});
+  run();
+  EXPECT_EQ(leader.connections, 2) << "the poll was given up";
+  EXPECT_FALSE(losses.any());
+  leader.break_connection();
+  run();
+  EXPECT_TRUE(losses.doubted(kLeader, world.now()));
+  answer_nothing();
+  EXPECT_FALSE(losses.any());
 }
 
 // Goal: a flush that failed makes the partition rest and lets the others go on.

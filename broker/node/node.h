@@ -9,6 +9,7 @@
 
 #include "broker/node/partition_table.h"
 #include "broker/node/reactor.h"
+#include "broker/node/recent_losses.h"
 #include "broker/node/replication_throttle.h"
 #include "common/base/diag.h"
 #include "common/base/ids.h"
@@ -51,6 +52,7 @@ struct Node {
   LogDirectories* directories = nullptr;    // any thread
   std::vector<std::unique_ptr<Reactor>> reactors;
   ReplicationThrottles throttles;  // any thread
+  RecentLosses losses;             // any thread
   // The broker ends: sessions take no further request.
   std::atomic<bool> stopping{false};
 

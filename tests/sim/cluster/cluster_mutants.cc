@@ -45,6 +45,8 @@ constexpr Defect kDefects[] = {
     {"replica-joins-behind", 3},
     // followers
     {"repl-fetches-before-flush", 1},
+    // clients
+    {"metadata-names-lost-leaders", 1, sim::run_lost_leader},
     // coordinators
     {"coordinator-loads-too-early", 1, sim::run_coordinators},
     // throttles

@@ -39,5 +39,15 @@ TEST(ClusterSimulation, ThrottlesOnlyWhoIsNotInSync) {
   }
 }
 
+// Goal: whoever loses a leader hears of the next one when it asks, not a second later. Method:
+// seeds of the workload of that name.
+TEST(ClusterSimulation, TellsOfTheNextLeader) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    World world(seed);
+    run_lost_leader(world);
+    ASSERT_EQ(world.verdict(), Verdict::kGood) << "seed " << seed << ": " << world.why();
+  }
+}
+
 }  // namespace
 }  // namespace sim

@@ -19,4 +19,8 @@ void run_coordinators(World& world);
 // producers go on; a replica that moves takes as long as the throttle says, and arrives.
 void run_throttled(World& world);
 
+// Leaders are killed one after the other. Clients that ask another broker at once are not sent back
+// to the dead one: they hear first that nobody leads, and of the next leader when they ask again.
+void run_lost_leader(World& world);
+
 }  // namespace sim

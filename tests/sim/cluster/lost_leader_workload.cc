@@ -1,0 +1,157 @@
+// Clients that lose their leader: what another broker tells them when they ask at once.
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "common/wire/msg/create_topics_request.h"
+#include "common/wire/msg/create_topics_response.h"
+#include "common/wire/msg/fetch_request.h"
+#include "common/wire/msg/fetch_response.h"
+#include "common/wire/msg/metadata_request.h"
+#include "common/wire/msg/metadata_response.h"
+#include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/workloads.h"
+#include "tests/sim/node/kafka_client.h"
+
+namespace sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr const char* kTopic = "led";
+constexpr int kRounds = 6;
+
+// What one Metadata answer says.
+struct Told {
+  bool answered = false;
+  std::int32_t leader = -1;
+  std::vector<std::int32_t> brokers;
+  bool names(std::int32_t id) const { return std::ranges::find(brokers, id) != brokers.end(); }
+};
+
+class LostLeaderRun {
+ public:
+  explicit LostLeaderRun(World& world)
+      : world_(world),
+        cluster_(world, {.brokers = 3}),
+        reader_(world, cluster_.facts.network, "reader"),
+        asker_(world, cluster_.facts.network, "asker") {
+    reader_.patience = seconds(30);
+  }
+
+  void run() {
+    cluster_.start();
+    if (!create_topic()) return no_progress("the topic is not made");
+    for (int round = 0; round < kRounds && !world_.failed(); ++round) lose_one();
+  }
+
+ private:
+  void no_progress(const std::string& why) {
+    if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
+  }
+  bool settled() {
+    return world_.run_until(
+        [&] { return cluster_.everybody_serves() && cluster_.fully_replicated(kTopic); },
+        seconds(30));
+  }
+
+  bool create_topic() {
+    wire::CreateTopicsRequest request;
+    request.timeout_ms = 1500;
+    auto& topic = request.topics.emplace_back();
+    topic.name = kTopic;
+    topic.num_partitions = 1;
+    topic.replication_factor = 3;
+    if (!world_.run_until([&] { return cluster_.everybody_serves(); }, seconds(30))) return false;
+    asker_.aim(cluster_.brokers.front()->host());
+    asker_.call<wire::CreateTopicsResponse>(request, 7, [](const auto*) {});
+    return settled();
+  }
+
+  // Asks whom `asker_` is aimed at.
+  std::shared_ptr<Told> ask() {
+    wire::MetadataRequest request;
+    request.topics->push_back({.name = kTopic});
+    request.allow_auto_topic_creation = false;
+    auto told = std::make_shared<Told>();
+    asker_.call<wire::MetadataResponse>(request, 10, [told](const wire::MetadataResponse* answer) {
+      if (answer == nullptr) return;
+      told->answered = true;
+      for (const auto& each : answer->topics.at(0).partitions) told->leader = each.leader_id;
+      for (const auto& each : answer->brokers) told->brokers.push_back(each.node_id);
+    });
+    return told;
+  }
+  bool answered(const std::shared_ptr<Told>& told) {
+    if (world_.run_until([&] { return told->answered; }, seconds(2))) return true;
+    no_progress("a broker does not answer");
+    return false;
+  }
+
+  // Waits for records on a connection to the leader: it ends when the leader does.
+  std::shared_ptr<bool> follow(const BrokerMachine& leader) {
+    wire::FetchRequest request;
+    request.max_wait_ms = 20'000;
+    request.min_bytes = 1;
+    auto& topic = request.topics.emplace_back();
+    topic.topic = kTopic;
+    auto& partition = topic.partitions.emplace_back();
+    partition.partition_max_bytes = 1000;
+    auto lost = std::make_shared<bool>(false);
+    reader_.aim(leader.host());
+    reader_.call<wire::FetchResponse>(request, 12,
+                                      [lost](const wire::FetchResponse*) { *lost = true; });
+    return lost;
+  }
+
+  void lose_one() {
+    const auto id = cluster_.image()->topic(kTopic)->partitions.front().leader.value();
+    BrokerMachine& leader = *cluster_.brokers[static_cast<std::size_t>(id - 1)];
+    asker_.aim(cluster_.brokers[static_cast<std::size_t>(id % 3)]->host());
+    std::shared_ptr<Told> told;
+    for (told = ask(); answered(told) && told->leader != id; told = ask()) {
+      world_.run_for(milliseconds(20));  // it has not heard of the controller's latest yet
+    }
+    const auto lost = follow(leader);
+    world_.run_for(milliseconds(300));
+    leader.crash(false);
+    if (!world_.run_until([&] { return *lost; }, seconds(5))) return no_progress("nothing is lost");
+    // Asks as clients do, until somebody leads.
+    bool none = false;
+    const base::Instant began = world_.now();
+    for (told = ask(); answered(told); told = ask()) {
+      if (told->leader == id) cluster_.facts.wrong("the dead broker leads");
+      if (told->leader >= 0) break;
+      none = true;
+      world_.run_for(milliseconds(100));
+    }
+    if (world_.failed()) return;
+    if (!none) cluster_.facts.wrong("the next leader comes with the end of the one before");
+    if (world_.now() - began > milliseconds(700))
+      cluster_.facts.wrong("the next leader comes late");
+    if (told->names(id)) cluster_.facts.wrong("a fenced broker is named");
+    if (!answered(told = ask())) return;
+    if (told->leader < 0) cluster_.facts.wrong("the next leader is told, and then none");
+    // Who was told of no leader hears of the next one at once.
+    asker_.drop();
+    if (!answered(told = ask())) return;
+    if (told->leader < 0) cluster_.facts.wrong("a new client is told of no leader");
+    leader.start();
+    if (!settled()) no_progress("the broker does not come back");
+  }
+
+  World& world_;
+  Cluster cluster_;
+  KafkaClient reader_;
+  KafkaClient asker_;
+};
+
+}  // namespace
+
+void run_lost_leader(World& world) {
+  auto run = std::make_unique<LostLeaderRun>(world);
+  run->run();
+}
+
+}  // namespace sim
