@@ -59,7 +59,7 @@ class ProduceOperation final : public PartitionListener,
   bool needs_verification(Item& item, const record::BatchView& batch);
   void verify();
   void on_verified(const std::vector<wire::ErrorCode>& errors);
-  bool has_broken_guard() const;
+  bool must_ask_again() const;
   void renew_guards();
   void take_verdict(Item& item, wire::ErrorCode error);
   // After the appends: waits for what must be committed, or answers.

@@ -81,7 +81,7 @@ void ProduceOperation::on_verified(const std::vector<ErrorCode>& errors) {
   const bool is_implicit = reply_.version() >= kImplicitSince;
   const bool is_early =
       is_implicit && !errors.empty() && errors.front() == ErrorCode::kConcurrentTransactions;
-  if ((is_early || has_broken_guard()) && now < *verify_until_) {
+  if ((is_early || must_ask_again()) && now < *verify_until_) {
     self_ = shared_from_this();
     timeout_.on_fire([this] {
       const auto kept = std::move(self_);
@@ -99,24 +99,31 @@ void ProduceOperation::on_verified(const std::vector<ErrorCode>& errors) {
   settle();
 }
 
-// A marker came while we asked. It may be that of the transaction before, which is no reason to
-// refuse the next one: asked again, the coordinator tells.
-bool ProduceOperation::has_broken_guard() const {
+// A marker came while we asked: it may be that of the transaction before, which is no reason to
+// refuse the next one. Or a batch before this one still waits, and would be refused behind it for
+// its sequence: asked again, the coordinator tells.
+bool ProduceOperation::must_ask_again() const {
   return std::ranges::any_of(items_, [](const Item& item) {
-    return item.unverified && !item.partition->is_verified(item.unverified->id, *item.append.guard);
+    if (!item.unverified) return false;
+    const auto producer = item.unverified->id;
+    return !item.partition->is_verified(producer, *item.append.guard) ||
+           !item.partition->is_first_to_verify(producer, *item.append.guard);
   });
 }
 
 void ProduceOperation::renew_guards() {
-  for (Item& item : items_) {
-    if (!item.unverified) continue;
-    item.append.guard = item.partition->renew_verification(item.unverified->id, *item.append.guard);
+  for (const Item& item : items_) {
+    if (item.unverified) {
+      item.partition->renew_verification(item.unverified->id, *item.append.guard);
+    }
   }
 }
 
 void ProduceOperation::take_verdict(Item& item, ErrorCode error) {
   const txn::Producer producer = *std::exchange(item.unverified, std::nullopt);
-  if (error == ErrorCode::kNone && !item.partition->is_verified(producer.id, *item.append.guard)) {
+  if (error == ErrorCode::kNone &&
+      (!item.partition->is_verified(producer.id, *item.append.guard) ||
+       !item.partition->is_first_to_verify(producer.id, *item.append.guard))) {
     error = ErrorCode::kConcurrentTransactions;  // markers keep coming: the client may try again
   }
   if (error != ErrorCode::kNone) {

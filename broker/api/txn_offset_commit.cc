@@ -104,13 +104,13 @@ void verify(Reactor& reactor, std::shared_ptr<Asked> asked, std::shared_ptr<Part
   transactions.verify(reactor, std::move(ask),
                       [&reactor, asked, partition](const std::vector<ErrorCode>& errors) mutable {
                         const auto producer = asked->commit.producer->id;
-                        std::optional<TxnGuard>& guard = asked->commit.guard;
+                        const std::optional<TxnGuard>& guard = asked->commit.guard;
                         ErrorCode error = errors.at(0);
                         if (error == ErrorCode::kNone) {
                           if (partition->is_verified(producer, *guard))
                             return commit(asked, partition);
                           if (++asked->broken_guards < kBrokenGuardsMax) {
-                            guard = partition->renew_verification(producer, *guard);
+                            partition->renew_verification(producer, *guard);
                             return verify(reactor, asked, partition);
                           }
                           error = ErrorCode::kCoordinatorLoadInProgress;  // the client tries again

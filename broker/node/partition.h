@@ -238,10 +238,12 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::optional<TxnGuard> begin_verification(base::ProducerId producer_id,
                                              base::ProducerEpoch epoch);
   void end_verification(base::ProducerId producer_id, TxnGuard guard);
-  // Gives back the guard, takes one that is whole: before the coordinator is asked again.
-  TxnGuard renew_verification(base::ProducerId producer_id, TxnGuard guard);
-  // No marker has come since the guard was taken.
+  // Makes the guard whole again: before the coordinator is asked again.
+  void renew_verification(base::ProducerId producer_id, TxnGuard guard);
+  // No marker has come since the guard was taken or renewed.
   bool is_verified(base::ProducerId producer_id, TxnGuard guard);
+  // No request that came earlier still asks about the producer.
+  bool is_first_to_verify(base::ProducerId producer_id, TxnGuard guard);
   // May such a marker be appended? If so, guards are broken: what asks now asks too late.
   ProducerVerdict check_marker(base::ProducerId producer_id, base::ProducerEpoch epoch,
                                std::int32_t coordinator_epoch, int transaction_version);

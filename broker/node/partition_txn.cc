@@ -32,15 +32,19 @@ void Partition::end_verification(base::ProducerId producer_id, TxnGuard guard) {
   guards_.give_back(producer_id, guard);
 }
 
-TxnGuard Partition::renew_verification(base::ProducerId producer_id, TxnGuard guard) {
+void Partition::renew_verification(base::ProducerId producer_id, TxnGuard guard) {
   std::lock_guard lock(mutex_);
-  guards_.give_back(producer_id, guard);
-  return guards_.take(producer_id);
+  guards_.renew(producer_id, guard);
 }
 
 bool Partition::is_verified(base::ProducerId producer_id, TxnGuard guard) {
   std::lock_guard lock(mutex_);
   return guards_.is_whole(producer_id, guard);
+}
+
+bool Partition::is_first_to_verify(base::ProducerId producer_id, TxnGuard guard) {
+  std::lock_guard lock(mutex_);
+  return guards_.is_first(producer_id, guard) || MUTANT("txn-verdicts-overtake");
 }
 
 ProducerVerdict Partition::check_marker(base::ProducerId producer_id, base::ProducerEpoch epoch,

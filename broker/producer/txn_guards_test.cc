@@ -8,8 +8,8 @@ namespace {
 constexpr base::ProducerId kProducer{7};
 
 // Goal: after a marker nothing that was asked before it counts, and what is asked anew does.
-// Method: two requests hold the guard of a producer, the marker of its last transaction comes, one
-// of them gives back and takes again.
+// Method: two requests hold guards of a producer, the marker of its last transaction comes, one of
+// them asks anew.
 TEST(TxnGuards, AMarkerBreaksOnlyWhatWasTakenBefore) {
   TxnGuards guards;
   const TxnGuard first = guards.take(kProducer);
@@ -17,16 +17,34 @@ TEST(TxnGuards, AMarkerBreaksOnlyWhatWasTakenBefore) {
   EXPECT_TRUE(guards.is_whole(kProducer, first));
   guards.break_all(kProducer);
   EXPECT_FALSE(guards.is_whole(kProducer, first));
-  EXPECT_FALSE(guards.is_held(kProducer));
+  EXPECT_TRUE(guards.is_held(kProducer));  // they still ask
 
-  guards.give_back(kProducer, first);
-  const TxnGuard anew = guards.take(kProducer);
-  EXPECT_TRUE(guards.is_whole(kProducer, anew));
+  guards.renew(kProducer, first);
+  EXPECT_TRUE(guards.is_whole(kProducer, first));
   EXPECT_FALSE(guards.is_whole(kProducer, second));
-  guards.give_back(kProducer, second);  // a broken one: takes nothing from the new one
-  EXPECT_TRUE(guards.is_whole(kProducer, anew));
-  guards.give_back(kProducer, anew);
+  guards.give_back(kProducer, second);
+  EXPECT_TRUE(guards.is_whole(kProducer, first));
+  guards.give_back(kProducer, first);
   EXPECT_FALSE(guards.is_held(kProducer));
+  guards.renew(kProducer, first);  // given back: no more
+  EXPECT_FALSE(guards.is_held(kProducer));
+}
+
+// Goal: requests keep their order though a marker breaks the guard of the first: one that came
+// later, with a whole guard, is not first. Method: as a producer does that sends on while the
+// transaction before is being completed.
+TEST(TxnGuards, ABrokenGuardKeepsItsPlace) {
+  TxnGuards guards;
+  const TxnGuard first = guards.take(kProducer);
+  guards.break_all(kProducer);
+  const TxnGuard second = guards.take(kProducer);
+  EXPECT_TRUE(guards.is_whole(kProducer, second));
+  EXPECT_FALSE(guards.is_first(kProducer, second));
+  guards.renew(kProducer, first);
+  EXPECT_TRUE(guards.is_first(kProducer, first));
+  EXPECT_FALSE(guards.is_first(kProducer, second));
+  guards.give_back(kProducer, first);
+  EXPECT_TRUE(guards.is_first(kProducer, second));
 }
 
 // Goal: a marker of one producer is nothing to another; a change of leadership is to all.

@@ -1,10 +1,12 @@
 """What transactions and the cleaner cost a broker."""
 
+import json
 import os
 import struct
+import subprocess
 import time
 
-from harness import wire
+from harness import deps, wire
 from harness.wire import Connection, array, string
 
 from grouping.common import bench_load, cpu_of
@@ -27,6 +29,20 @@ def transactions(node, args):
                         "--warm-seconds", args.seconds / 2)
     return {"transactions, CPU per GB": result["broker_cpu_s"] / result["bytes"] * 1e9,
             "transactions, commit p50": result["commit_p50_ms"], "transactions, commit p99": result["commit_p99_ms"]}
+
+
+def java_transactions(node, args):
+    """The same load from Apache Kafka's own producer, which has no pace of its own in a commit."""
+    create(node, "java-transactions", 6, {})
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Commits.java")
+    run = ["java", "-cp", os.path.join(deps.kafka_lib(False), "*"), program, node.bootstrap, "java-transactions", "2000",
+           str(args.seconds / 2), str(args.seconds)]
+    done = subprocess.run(run, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(run)}: {done.stderr}")
+    result = json.loads(done.stdout.splitlines()[-1])
+    return {"transactions of Kafka's producer, commit p50": result["p50_ms"],
+            "transactions of Kafka's producer, commit p99": result["p99_ms"]}
 
 
 def make_compacted(node, topic):

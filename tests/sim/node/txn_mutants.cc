@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kMutants[] = {
     "txn-marks-before-prepared", "txn-answers-before-commit",   "txn-takes-any-epoch",
     "txn-forgets-a-marker",      "group-keeps-aborted-offsets", "txn-timeout-keeps-epoch",
+    "txn-verdicts-overtake",
 };
 constexpr std::uint64_t kSeedsMax = 400;
 

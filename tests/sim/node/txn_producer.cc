@@ -1,5 +1,7 @@
 #include "tests/sim/node/txn_producer.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "common/record/builder.h"
@@ -27,7 +29,7 @@ namespace {
 
 constexpr std::int32_t kTimeoutMs = 800;
 
-base::Bytes batch_of(const std::vector<Value>& values, base::WallMs timestamp,
+base::Bytes batch_of(std::span<const Value> values, base::WallMs timestamp,
                      std::int64_t producer_id, std::int16_t epoch, std::int32_t sequence) {
   record::BatchBuilder builder({.transactional = true,
                                 .producer_id = base::ProducerId(producer_id),
@@ -128,11 +130,21 @@ void TxnProducer::add_partitions() {
 }
 
 void TxnProducer::produce(std::int32_t partition) {
-  const TxnFacts& current = transactions_.back();
+  const std::size_t count = transactions_.back().values[partition].size();
+  const std::size_t first = taken_;
+  const std::size_t middle = v2_ && first == 0 ? std::max<std::size_t>(count / 2, 1) : count;
+  in_flight_ = middle < count ? 2 : 1;
+  send(partition, first, middle);
+  if (middle < count) send(partition, middle, count);
+}
+
+void TxnProducer::send(std::int32_t partition, std::size_t first, std::size_t end) {
   const auto now =
       1'700'000'000'000 + facts_.world.now().time_since_epoch() / std::chrono::milliseconds(1);
-  const auto& values = current.values[partition];
-  const base::Bytes bytes = batch_of(values, now, producer_id_, epoch_, sequences_[partition]);
+  const auto& values = transactions_.back().values[partition];
+  const base::Bytes bytes =
+      batch_of(std::span(values).subspan(first, end - first), now, producer_id_, epoch_,
+               sequences_[partition] + static_cast<std::int32_t>(first));
   wire::ProduceRequest request;
   request.transactional_id = id_;
   request.acks = -1;
@@ -141,22 +153,41 @@ void TxnProducer::produce(std::int32_t partition) {
   topic.name = kTopic;
   topic.partition_data.push_back({.index = partition, .records = wire::Records::of(bytes)});
   client_.call<wire::ProduceResponse>(
-      request, static_cast<std::int16_t>(v2_ ? 12 : 10), [this, partition](const auto* response) {
-        const ErrorCode error = response
-                                    ? response->responses.at(0).partition_responses.at(0).error_code
-                                    : ErrorCode::kNone;
-        if (error == ErrorCode::kConcurrentTransactions) {
-          return next_step([this, partition] { produce(partition); });
-        }
-        if (!check(response != nullptr, error)) return;
-        sequences_[partition] +=
-            static_cast<std::int32_t>(transactions_.back().values[partition].size());
-        if (partition == 0) return next_step([this] { produce(1); });
-        // A sleeper wakes up when its transaction has timed out.
-        const bool sleeps = random_.chance(1, 15);
-        facts_.world.after(milliseconds(sleeps ? kTimeoutMs + 900 : 1),
-                           [this] { v2_ ? commit_offsets() : add_offsets(); });
+      request, static_cast<std::int16_t>(v2_ ? 12 : 10),
+      [this, partition, first, end, epoch = epoch_](const auto* response) {
+        if (epoch != epoch_) return;  // the other one was refused, all began anew
+        on_produced(partition, first, end, response != nullptr,
+                    response ? response->responses.at(0).partition_responses.at(0).error_code
+                             : ErrorCode::kNone);
       });
+}
+
+void TxnProducer::on_produced(std::int32_t partition, std::size_t first, std::size_t end,
+                              bool answered, ErrorCode error) {
+  if (in_flight_ == 0) return;  // given up
+  --in_flight_;
+  if (answered && error == ErrorCode::kNone) {
+    taken_ = end;
+  } else if (answered && error == ErrorCode::kOutOfOrderSequenceNumber && first != taken_) {
+    // The one before was refused, and so is this.
+  } else if (answered && error == ErrorCode::kOutOfOrderSequenceNumber && first > 0) {
+    facts_.wrong(id_ + ": a batch was refused for its sequence right behind the one before");
+  } else if (error != ErrorCode::kConcurrentTransactions) {
+    in_flight_ = 0;
+    taken_ = 0;
+    check(answered, error);
+    return;
+  }
+  if (in_flight_ > 0) return;
+  const std::size_t count = transactions_.back().values[partition].size();
+  if (taken_ < count) return next_step([this, partition] { produce(partition); });
+  taken_ = 0;
+  sequences_[partition] += static_cast<std::int32_t>(count);
+  if (partition == 0) return next_step([this] { produce(1); });
+  // A sleeper wakes up when its transaction has timed out.
+  const bool sleeps = random_.chance(1, 15);
+  facts_.world.after(milliseconds(sleeps ? kTimeoutMs + 900 : 1),
+                     [this] { v2_ ? commit_offsets() : add_offsets(); });
 }
 
 void TxnProducer::add_offsets() {

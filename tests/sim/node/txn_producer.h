@@ -1,7 +1,8 @@
 // A producer that reads, processes and writes, in transactions: values to two partitions and an
-// offset of its own group, committed or aborted together. Speaks either version of the protocol.
-// It may fall asleep for longer than its timeout, and some EndTxn arrive again much later, by
-// another connection.
+// offset of its own group, committed or aborted together. Speaks either version of the protocol;
+// with the second it sends the values of a partition in two requests at once, as clients do that
+// wait for nothing. It may fall asleep for longer than its timeout, and some EndTxn arrive again
+// much later, by another connection.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,9 @@ class TxnProducer {
   void add_partitions();
   void add_offsets();
   void produce(std::int32_t partition);
+  void send(std::int32_t partition, std::size_t first, std::size_t end);
+  void on_produced(std::int32_t partition, std::size_t first, std::size_t end, bool answered,
+                   wire::ErrorCode error);
   void commit_offsets();
   void end();
   void ask_end(bool commit, int tries);
@@ -64,6 +68,8 @@ class TxnProducer {
   std::int64_t producer_id_ = -1;
   std::int16_t epoch_ = -1;
   std::int32_t sequences_[2] = {0, 0};
+  std::size_t taken_ = 0;      // values of the partition that is written to
+  std::size_t in_flight_ = 0;  // requests with the others
   std::vector<TxnFacts> transactions_;
   std::uint64_t committed_ = 0;
   bool finishing_ = false;
