@@ -79,6 +79,7 @@ void Broker::introduce(const std::string& cluster_id, std::vector<meta::Listener
 }
 
 void Broker::on_registered(const Registrar::Registered& registered) {
+  if (std::exchange(told_unreadable_, false)) return begin();
   if (!node_.cluster_id.empty()) return;  // not for the first time
   node_.cluster_id = registered.cluster_id.to_string();
   auto opened = std::make_shared<io::IoResult<std::unique_ptr<LogDirectories>>>();
@@ -92,7 +93,14 @@ void Broker::on_registered(const Registrar::Registered& registered) {
       [this, opened] {
         if (!*opened) return started_(std::unexpected(opened->error()));
         directories_ = std::move(**opened);
-        begin();
+        std::vector<base::Uuid> usable;
+        for (const auto& store : directories_->all()) usable.push_back(store->id());
+        if (usable.size() == left_.ids().size()) return begin();
+        // One has failed since it was named. The controller must know before any partition is
+        // opened: nobody may have been told that a replica is in there, and it would be made anew,
+        // empty, in another one.
+        told_unreadable_ = true;
+        registrar_->register_again(std::move(usable));
       });
 }
 

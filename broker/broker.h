@@ -87,7 +87,8 @@ class Broker {
   Node node_;
   Done started_;
   OnRefused refused_;
-  LogDirectories::Left left_;  // by the process before; ids are on the disks or about to be
+  LogDirectories::Left left_;     // by the process before; ids are on the disks or about to be
+  bool told_unreadable_ = false;  // begins once the controller knows what cannot be opened
   std::unique_ptr<LogDirectories> directories_;
   PartitionTable table_;  // logs go before what they share
   std::unique_ptr<ControllerClient> controller_;

@@ -91,6 +91,7 @@ void Registrar::register_broker() {
 void Registrar::on_register_reply(
     const std::expected<proto::RegisterBrokerReply, CallError>& reply) {
   calling_ = false;
+  if (std::exchange(identity_changed_, false)) return register_broker();
   if (!reply) {
     const auto& error = reply.error();
     // The id's last process may have been cut off rather than ended: its session runs out first.
@@ -128,6 +129,17 @@ void Registrar::on_register_reply(
                     .offset = registration_offset_});
   }
   if (*alive && options_.heartbeats) heartbeat();
+}
+
+void Registrar::register_again(std::vector<base::Uuid> directories) {
+  if (!*alive_) return;
+  identity_.directories = std::move(directories);
+  identity_.some_directories_failed = true;
+  registered_ = false;
+  fenced_.store(true, std::memory_order_relaxed);
+  timer_.cancel();
+  identity_changed_ = calling_;
+  register_broker();
 }
 
 // ---- heartbeats
@@ -170,6 +182,7 @@ void Registrar::heartbeat() {
 
 void Registrar::on_heartbeat_reply(const std::expected<proto::HeartbeatReply, CallError>& reply) {
   calling_ = false;
+  if (std::exchange(identity_changed_, false)) return register_broker();
   if (heard_) heard_(reply ? &*reply : nullptr);
   if (!reply) {
     ++failures_;

@@ -67,6 +67,9 @@ class Registrar {
   Registrar& operator=(const Registrar&) = delete;
 
   void start(Identity identity, OnRegistered on_registered, OnRefused on_refused);
+  // Says anew who this is: of the directories that were named only these can be used. on_registered
+  // comes again.
+  void register_again(std::vector<base::Uuid> directories);
   // Everything up to `offset` of the metadata is in effect here: partitions are open.
   void applied(base::Offset offset);
   // What is added to each heartbeat from now on; called on home. Null: nothing.
@@ -114,8 +117,9 @@ class Registrar {
   base::Timer shutdown_limit_;
   std::shared_ptr<bool> alive_;  // false after stop(): late callbacks do nothing
   bool registered_ = false;
-  bool calling_ = false;        // one call at a time
-  bool again_at_once_ = false;  // when the call under way has ended
+  bool calling_ = false;           // one call at a time
+  bool again_at_once_ = false;     // when the call under way has ended
+  bool identity_changed_ = false;  // since the call under way began
   base::Offset registration_offset_{-1};
   base::Offset applied_{-1};
   base::Offset told_applied_{-1};  // by the last heartbeat

@@ -93,6 +93,21 @@ TEST_F(Registration, RegistersThenBeats) {
   EXPECT_NEAR(heartbeats - before, 10, 1);
 }
 
+// Goal: a directory that cannot be opened after it was named is unnamed, also when a heartbeat is
+// under way, and only then the owner hears that it is registered.
+TEST_F(Registration, UnnamesADirectory) {
+  start();
+  registrar.heartbeat_soon();
+  registrar.register_again({});
+  EXPECT_TRUE(registrar.fenced());
+  EXPECT_EQ(registered.size(), 1u);
+  world.run_for(milliseconds(50));
+  EXPECT_EQ(registrations, 2);
+  ASSERT_EQ(registered.size(), 2u);
+  EXPECT_EQ(last_register.directory_ids_size(), 0);
+  EXPECT_TRUE(last_register.some_directories_failed());
+}
+
 // Goal: what others have to tell goes with each heartbeat, in the shutdown too, and they hear what
 // came of it.
 TEST_F(Registration, HeartbeatsCarryWhatIsDescribed) {

@@ -49,11 +49,29 @@ Verdict<void> check_registration(const proto::RegisterBrokerRequest& request,
   return {};
 }
 
+// None is named that was not before, and what is not named any more has failed.
+bool names_same_directories(const proto::RegisterBrokerRequest& request,
+                            const meta::Broker& broker) {
+  std::set<base::Uuid> named;
+  for (const proto::Uuid& id : request.directory_ids()) named.insert(meta::from_proto(id));
+  if (named.empty()) return true;  // it does not tell
+  const auto has = [](const std::vector<base::Uuid>& ids, const base::Uuid& id) {
+    return std::ranges::find(ids, id) != ids.end();
+  };
+  return std::ranges::all_of(broker.directories,
+                             [&](const base::Uuid& id) {
+                               return named.contains(id) || has(broker.failed_directories, id);
+                             }) &&
+         std::ranges::all_of(named,
+                             [&](const base::Uuid& id) { return has(broker.directories, id); });
+}
+
 bool is_same(const proto::RegisterBrokerRequest& request, const meta::Broker& broker) {
   if (meta::from_proto(request.incarnation()) != broker.incarnation ||
       request.rack() != broker.rack || request.heartbeats() != broker.heartbeats ||
       (broker.fenced && !broker.heartbeats) ||
-      static_cast<std::size_t>(request.listeners_size()) != broker.listeners.size()) {
+      static_cast<std::size_t>(request.listeners_size()) != broker.listeners.size() ||
+      !names_same_directories(request, broker)) {
     return false;
   }
   for (int i = 0; i < request.listeners_size(); ++i) {

@@ -20,12 +20,13 @@ class DecideDirectories : public Decide {
     boot(3);
   }
   void enroll_with(std::int32_t id, const std::vector<base::Uuid>& directories,
-                   bool some_failed = false, std::int64_t previous_epoch = -1) {
+                   bool some_failed = false, std::int64_t previous_epoch = -1,
+                   bool same_process = false) {
     proto::RegisterBrokerRequest request;
     request.set_broker_id(id);
     request.set_heartbeats(true);
     request.set_previous_broker_epoch(previous_epoch);
-    request.mutable_incarnation()->set_low(++incarnations);
+    request.mutable_incarnation()->set_low(same_process ? incarnations : ++incarnations);
     for (const base::Uuid& each : directories) meta::to_proto(each, request.add_directory_ids());
     request.set_some_directories_failed(some_failed);
     auto* listener = request.add_listeners();
@@ -82,6 +83,27 @@ TEST_F(DecideDirectories, FailedOneTakesOnlyItsPartitions) {
   EXPECT_EQ(alter_isr(isr_request({2, 3, 1}, "t", 1)), ErrorCode::kIneligibleReplica);
   tell({});
   EXPECT_EQ(one().failed_directories, std::vector<base::Uuid>{kB});
+}
+
+// Goal: a process that names a directory and then cannot open it says so before it opens anything:
+// a replica that nobody was told the place of, or whose place was only assumed, counts as being in
+// there. Saying it twice changes nothing.
+TEST_F(DecideDirectories, NamedOneCannotBeOpened) {
+  create_on("t", {{1, 2, 3}, {1, 2, 3}, {1, 2, 3}});
+  place(0, kA);
+  place(1, kB);
+  tell({kB});
+  enroll_with(1, {kA, kB});  // kB is doubtful, and forgotten
+  enroll_with(1, {kA}, true, -1, true);
+  const auto epoch = epoch_of(1);
+  beat(1);
+  EXPECT_EQ(one().failed_directories, std::vector<base::Uuid>{kB});
+  EXPECT_FALSE(image->is_offline(base::BrokerId(1), partition("t", 0)));
+  EXPECT_TRUE(image->is_offline(base::BrokerId(1), partition("t", 1)));
+  EXPECT_TRUE(image->is_offline(base::BrokerId(1), partition("t", 2)));
+  EXPECT_EQ(*meta::directory_of(base::BrokerId(1), partition("t", 2).directories), kB);
+  enroll_with(1, {kA}, true, -1, true);
+  EXPECT_EQ(epoch_of(1), epoch);
 }
 
 // Goal: where nobody else is in sync, a failed directory leaves the partition without a leader and

@@ -167,7 +167,7 @@ void Cluster::describe(const std::string& topic) {
 
 // At most one broker leads a partition in an epoch, ever.
 void Cluster::check_leaders() {
-  if (world.events() % 16 != 0) return;
+  if (world.events() % 4 != 0) return;
   for (auto& each : brokers) {
     if (!each->up() || !each->broker()) continue;
     for (const auto& [id, topic] : each->broker()->node().partitions->snapshot()->by_id) {

@@ -25,23 +25,23 @@ struct Defect {
 constexpr Defect kDefects[] = {
     // the quorum
     {"store-skips-sync", 4},
-    {"raft-keeps-conflicting-entries", 23},
+    {"raft-keeps-conflicting-entries", 49},
     // who leads, who is in sync
     {"keep-leader-epoch", 1},
     {"broker-keeps-its-epoch", 1},
-    {"elr-outlives-its-reason", 7},
-    {"elects-unclean", 1},
+    {"elr-outlives-its-reason", 4},
+    {"elects-unclean", 2},
     // leaders
     {"node-acks-before-sync", 2},
-    {"node-acks-failed-sync", 18},
-    {"node-acks-duplicates-at-once", 2},
+    {"node-acks-failed-sync", 6},
+    {"node-acks-duplicates-at-once", 10},
     {"node-checks-no-sequence", 1},
-    {"node-shows-unsynced", 2},
-    {"node-finds-no-divergence", 7},
+    {"node-shows-unsynced", 1},
+    {"node-finds-no-divergence", 2},
     {"node-leads-on-when-replaced", 2},
     {"replica-acks-alone", 1},
-    {"replica-counts-minimal-isr", 2},
-    {"replica-counts-unsynced-leader", 167},
+    {"replica-counts-minimal-isr", 20},
+    {"replica-counts-unsynced-leader", 45},
     {"replica-joins-behind", 3},
     // followers
     {"repl-fetches-before-flush", 1},

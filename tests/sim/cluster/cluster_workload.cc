@@ -19,6 +19,7 @@ using std::chrono::seconds;
 
 constexpr const char* kTopic = "kept";
 constexpr std::int32_t kPartitions = 2;
+constexpr std::uint64_t kPaces = 8;  // each is half as fast as the one before
 
 class ClusterRun {
  public:
@@ -31,6 +32,11 @@ class ClusterRun {
         mischief_(cluster_, kTopic, kPartitions),
         admin_(world, cluster_.facts.network, "admin") {
     admin_.patience = seconds(2);
+    // Some seeds are busy. Most have time for what is rare: sessions and timeouts that end,
+    // elections, what comes after them.
+    const auto calm = static_cast<std::int64_t>(world.random("pace").below(kPaces));
+    cluster_.facts.slowness = std::int64_t{1} << calm;
+    span_ = seconds(20 + 10 * calm);
     for (std::int32_t i = 0; i < kPartitions; ++i) {
       add_writer({.topic = kTopic, .partition = i});
       add_writer({.topic = kTopic, .partition = i, .in_flight_max = 1});
@@ -48,8 +54,8 @@ class ClusterRun {
     }
     for (auto& each : writers_) each->start();
     for (auto& each : readers_) each->start();
-    mischief_.start();
-    world_.run_for(seconds(20));
+    mischief_.start(span_);
+    world_.run_for(span_);
     heal_and_check();
     if (world_.failed() && world_.verbose()) cluster_.describe(kTopic);
   }
@@ -91,6 +97,7 @@ class ClusterRun {
     if (world_.failed()) return;
     mischief_.stop();
     world_.trace("heal");
+    cluster_.facts.slowness = 1;
     cluster_.heal();
     if (!everybody_goes_on()) return;
     for (auto& each : writers_) each->finish();
@@ -167,6 +174,7 @@ class ClusterRun {
   KafkaClient admin_;
   std::vector<std::unique_ptr<Writer>> writers_;
   std::vector<std::unique_ptr<TailReader>> readers_;
+  base::Duration span_{};  // of the time in which things go wrong
   bool created_ = false;
 };
 

@@ -1,11 +1,18 @@
 #include "tests/sim/cluster/leader_client.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "common/wire/msg/metadata_request.h"
 #include "common/wire/msg/metadata_response.h"
 
 namespace sim {
 
 using wire::ErrorCode;
+
+namespace {
+constexpr std::int64_t kWaitMax = 16;
+}
 
 std::string broker_host(std::int32_t broker) { return "broker " + std::to_string(broker); }
 
@@ -24,7 +31,9 @@ LeaderClient::LeaderClient(Facts& facts, const std::string& name, std::vector<st
 
 void LeaderClient::find_leader() {
   found_ = false;
-  if (!std::exchange(looking_, true)) ask();
+  if (std::exchange(looking_, true)) return;
+  wait_ = 1;
+  ask();
 }
 
 void LeaderClient::ask() {
@@ -49,7 +58,9 @@ void LeaderClient::ask() {
         }
       }
     }
-    facts_.world.after(std::chrono::milliseconds(random_.between(5, 60)), [this] { ask(); });
+    facts_.world.after(std::chrono::milliseconds(random_.between(5, 60) * wait_),
+                       [this] { ask(); });
+    wait_ = std::min({wait_ * 2, facts_.slowness, kWaitMax});
   });
 }
 

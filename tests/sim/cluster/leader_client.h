@@ -21,6 +21,8 @@ class LeaderClient {
   void find_leader();
   // False while it is looking.
   bool has_leader() const { return found_; }
+  // The latest heard of; -1: none.
+  std::int32_t leader_epoch() const { return leader_epoch_; }
 
   template <class Response, class Request>
   void call(const Request& request, std::int16_t version,
@@ -43,6 +45,7 @@ class LeaderClient {
   const std::int32_t partition_;
   std::int32_t leader_epoch_ = -1;  // the latest heard of
   bool found_ = false;
+  std::int64_t wait_ = 1;  // before it asks again: grows as long as nobody knows
   bool looking_ = false;
 };
 

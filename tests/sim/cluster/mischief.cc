@@ -46,11 +46,11 @@ Mischief::Mischief(Cluster& cluster, std::string topic, std::int32_t partitions)
 
 Mischief::~Mischief() { operator_.kill(); }
 
-void Mischief::start() {
+void Mischief::start(base::Duration span) {
   active_ = true;
   world_.after(seconds(1), [this] { step(); });
   if (!random_.chance(1, 3)) return;
-  world_.after(milliseconds(random_.between(3000, 12'000)), [this] {
+  world_.after(milliseconds(random_.between(3000, span / milliseconds(1) - 8000)), [this] {
     if (!active_) return;
     calm_ = true;
     stop_restarts_ = true;

@@ -19,7 +19,8 @@ class Mischief {
   Mischief(Cluster& cluster, std::string topic, std::int32_t partitions);
   ~Mischief();
 
-  void start();
+  // For `span` or until stop().
+  void start(base::Duration span);
   // Nothing new goes wrong; drains are ended. What is wrong stays so until Cluster::heal().
   void stop();
 

@@ -21,7 +21,7 @@ void TailReader::start() {
 }
 
 void TailReader::again_soon() {
-  facts_.world.after(std::chrono::microseconds(random_.between(200, 40'000)), [this] { poll(); });
+  facts_.world.after(facts_.think(random_, 200, 40'000), [this] { poll(); });
 }
 
 void TailReader::poll() {
@@ -32,8 +32,12 @@ void TailReader::poll() {
   request.max_bytes = static_cast<std::int32_t>(random_.between(100, 20'000));
   auto& topic = request.topics.emplace_back();
   topic.topic = topic_;
-  topic.partitions.push_back(
-      {.partition = partition_, .fetch_offset = position_, .partition_max_bytes = 1 << 16});
+  // As clients do by KIP-320: without the epoch, a leader that was replaced while it was frozen
+  // would say of what came after it that it is out of range.
+  topic.partitions.push_back({.partition = partition_,
+                              .current_leader_epoch = client_.leader_epoch(),
+                              .fetch_offset = position_,
+                              .partition_max_bytes = 1 << 16});
   client_.call<wire::FetchResponse>(
       request, 12, [this](const wire::FetchResponse* response) { answered(response); });
 }
@@ -57,6 +61,8 @@ void TailReader::take(const wire::fetch_response_parts::PartitionData& data) {
     case ErrorCode::kNotLeaderOrFollower:
     case ErrorCode::kUnknownTopicOrPartition:
     case ErrorCode::kKafkaStorageError:
+    case ErrorCode::kFencedLeaderEpoch:
+    case ErrorCode::kUnknownLeaderEpoch:
     // A new leader may not know yet that what was seen before is committed.
     case ErrorCode::kOffsetNotAvailable:
       return client_.find_leader();

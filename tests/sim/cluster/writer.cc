@@ -30,9 +30,8 @@ Writer::Batch* Writer::find(std::uint64_t number) {
   return at == queue_.end() ? nullptr : &*at;
 }
 
-// Every few milliseconds.
 void Writer::step() {
-  facts_.world.after(std::chrono::microseconds(random_.between(500, 30'000)), [this] { step(); });
+  facts_.world.after(facts_.think(random_, 500, 30'000), [this] { step(); });
   if (!client_.has_leader()) return;
   if (options_.idempotent && producer_id_ < 0) return ask_for_id();
   if (std::exchange(again_, false)) {

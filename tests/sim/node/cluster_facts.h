@@ -24,6 +24,17 @@ struct Facts {
   Value new_value() { return ++last_value; }
   void wrong(const std::string& why) { world.fail(Verdict::kIncorrect, why); }
 
+  // How long a client waits before it does something again. Half of the time it does not dawdle,
+  // so that slow clients too have several requests under way.
+  base::Duration think(base::Random& random, std::int64_t min_us, std::int64_t max_us) const {
+    const std::int64_t swift = random.between(min_us, max_us);
+    const bool dawdles = slowness > 1 && random.chance(1, 2);
+    return std::chrono::microseconds(dawdles ? swift * (2 * slowness - 1) : swift);
+  }
+
+  // The mean time between two operations of a client, as a multiple of that of the busiest.
+  std::int64_t slowness = 1;
+
   World& world;
   SimNetwork network;
   std::map<std::string, PartitionHistory> histories;
