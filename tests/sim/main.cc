@@ -3,8 +3,10 @@
 // Runs COUNT seeds from N of each workload, or as many as M minutes allow. On a failure prints
 // workload and seed, which replay it exactly, and exits with 127 (crash), 128 (no progress) or 129
 // (incorrect). --twice runs each seed twice and compares the digests of the traces.
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -65,20 +67,32 @@ struct Outcome {
   std::string why;
   std::uint64_t digest;
   std::uint64_t events;
+  double virtual_seconds;
 };
+
+// Of this process so far.
+double core_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
 
 Outcome run_once(const std::function<void(sim::World&)>& workload, std::uint64_t seed,
                  bool verbose) {
   sim::World world(seed);
   world.set_verbose(verbose);
   workload(world);
-  return {world.verdict(), world.why(), world.digest(), world.events()};
+  return {world.verdict(), world.why(), world.digest(), world.events(),
+          std::chrono::duration<double>(world.lived()).count()};
 }
 
 int run_seeds(const std::string& name, const Options& options,
               std::chrono::steady_clock::time_point end) {
   const auto& workload = kWorkloads.at(name);
   std::uint64_t events = 0;
+  double virtual_seconds = 0;
+  const double began = core_seconds();
   std::uint64_t seed = options.seed;
   for (; seed < options.seed + options.seeds; ++seed) {
     if (std::chrono::steady_clock::now() >= end) break;
@@ -86,6 +100,7 @@ int run_seeds(const std::string& name, const Options& options,
                   static_cast<unsigned long long>(seed));
     const Outcome outcome = run_once(workload, seed, options.verbose);
     events += outcome.events;
+    virtual_seconds += outcome.virtual_seconds * (options.twice ? 2 : 1);
     if (outcome.verdict != sim::Verdict::kGood) {
       std::fprintf(stderr, "sim: %s: %s\n", running, outcome.why.c_str());
       return static_cast<int>(outcome.verdict);
@@ -95,10 +110,13 @@ int run_seeds(const std::string& name, const Options& options,
       return static_cast<int>(sim::Verdict::kIncorrect);
     }
   }
-  std::printf("sim: %s: %llu seeds from %llu good, %llu events\n", name.c_str(),
-              static_cast<unsigned long long>(seed - options.seed),
-              static_cast<unsigned long long>(options.seed),
-              static_cast<unsigned long long>(events));
+  const double took = std::max(core_seconds() - began, 1e-3);
+  std::printf(
+      "sim: %s: %llu seeds from %llu good, %llu events; %.0f virtual s in %.1f core s: %.0f per"
+      " core s\n",
+      name.c_str(), static_cast<unsigned long long>(seed - options.seed),
+      static_cast<unsigned long long>(options.seed), static_cast<unsigned long long>(events),
+      virtual_seconds, took, virtual_seconds / took);
   return 0;
 }
 
