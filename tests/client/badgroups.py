@@ -4,12 +4,12 @@ import struct
 import threading
 import time
 
-from harness import wire
-from harness.suite import check, equal
+from harness import classic, wire
+from harness.suite import check, equal, run_on_a_node
 from harness.wire import Connection, array, string
 
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, LIST_GROUPS, DELETE_TOPICS = 8, 9, 10, 16, 20
-JOIN, HEARTBEAT, SYNC, CONSUMER_GROUP_HEARTBEAT = 11, 12, 14, 68
+CONSUMER_GROUP_HEARTBEAT = 68
 UNKNOWN_MEMBER, REBALANCE_IN_PROGRESS, INVALID_REGULAR_EXPRESSION = 25, 27, 128
 UNKNOWN_TOPIC, METADATA_TOO_LARGE, LOADING, NOT_AVAILABLE, NOT_COORDINATOR = 3, 12, 14, 15, 16
 GROUPS, CONNECTIONS, MIB = 10_000, 20, 1 << 20
@@ -44,53 +44,14 @@ def when_ready(ask, within=60):
         time.sleep(0.1)
 
 
-class Joining:
-    """A classic member with a rebalance timeout of two seconds."""
+class Joining(classic.Member):
+    """Has a rebalance timeout of two seconds."""
 
     def __init__(self, c, group):
-        self.c, self.group, self.id, self.members = c, group, "", []
-
-    def body(self):
-        return string(self.group) + struct.pack(">ii", 30_000, 2_000) + string(self.id) + string("consumer") + array(
-            [string("range") + wire.octets(b"\0\0" + array([string("bad.groups")]) + b"\xff\xff\xff\xff")])
-
-    def send(self):
-        self.c.send(wire.frame(JOIN, 2, self.body()))
-
-    def receive(self):
-        return self.take(self.c.receive()[1])
+        super().__init__(c, group, "bad.groups", 30_000, 2_000)
 
     def join(self):
-        return when_ready(lambda: self.take(self.c.ask(JOIN, 2, self.body())))
-
-    def take(self, answer):
-        error, self.generation = struct.unpack_from(">hi", answer, 4)
-        at, words = 10, []
-        for _ in range(3):  # protocol, leader, member id
-            size, = struct.unpack_from(">h", answer, at)
-            words.append(answer[at + 2:at + 2 + size].decode())
-            at += 2 + size
-        self.leader, self.id = words[1], words[2] or self.id
-        count, = struct.unpack_from(">i", answer, at)
-        self.members, at = [], at + 4
-        for _ in range(count):
-            size, = struct.unpack_from(">h", answer, at)
-            self.members.append(answer[at + 2:at + 2 + size].decode())
-            at += 2 + size
-            at += 4 + struct.unpack_from(">i", answer, at)[0]
-        return error
-
-    def leads(self):
-        return self.leader == self.id
-
-    def sync(self):
-        given = [string(member) + wire.octets(b"all") for member in self.members]
-        body = string(self.group) + struct.pack(">i", self.generation) + string(self.id) + array(given)
-        return struct.unpack_from(">h", self.c.ask(SYNC, 1, body), 4)[0]
-
-    def beat(self):
-        body = string(self.group) + struct.pack(">i", self.generation) + string(self.id)
-        return struct.unpack_from(">h", self.c.ask(HEARTBEAT, 1, body), 4)[0]
+        return when_ready(super().join)
 
 
 class BadGroups:
@@ -210,13 +171,4 @@ def run_bad_groups(suite, context):
     tests = [("sizes of group ids and metadata", BadGroups.sizes), ("a topic that is gone", BadGroups.topic_gone),
              ("an expression that explodes", BadGroups.exploding_expression),
              ("a member that never syncs", BadGroups.never_syncs), ("10,000 groups", BadGroups.many)]
-    tests = [(f"bad groups: {name}", test) for name, test in tests if suite.wants(f"bad groups: {name}")]
-    if not tests:
-        return
-    node = context.new_node()
-    node.start()
-    groups = BadGroups(node)
-    for name, test in tests:
-        suite.run(name, lambda: test(groups))
-    suite.run("bad groups: the node lived through it all", lambda: check(node.alive(), node.log()[-3000:]))
-    node.stop()
+    run_on_a_node(suite, context, "bad groups", tests, BadGroups)

@@ -10,7 +10,7 @@ import threading
 import time
 
 from harness import wire
-from harness.suite import check, equal
+from harness.suite import check, equal, run_on_a_node
 from harness.wire import Closed, Connection
 
 MIB = 1 << 20
@@ -337,18 +337,4 @@ def run_bad_input(suite, context):
         ("a reader that does not read", BadInput.slow_reader), ("slow handshakes", BadInput.slow_handshake),
         ("10,000 idle connections", BadInput.idle),
     ]
-    tests = [(f"bad input: {name}", test) for name, test in tests if suite.wants(f"bad input: {name}")]
-    if not tests:
-        return
-    node = context.new_node()
-    holder = []
-
-    def start():
-        node.start()
-        holder.append(BadInput(node))
-    if not suite.run("bad input: a node of its own", start) and not holder:
-        start()
-    for name, test in tests:
-        suite.run(name, lambda: test(holder[0]))
-    suite.run("bad input: the node lived through it all", lambda: check(node.alive(), node.log()[-3000:]))
-    node.stop()
+    run_on_a_node(suite, context, "bad input", tests, BadInput)

@@ -6,7 +6,7 @@ import struct
 import time
 
 from harness import wire
-from harness.suite import check, equal
+from harness.suite import Failed, check, equal, run_on_a_node
 from harness.wire import Connection, array, string
 
 FIND_COORDINATOR, INIT_PRODUCER_ID, ADD_PARTITIONS, END_TXN = 10, 22, 24, 26
@@ -184,6 +184,12 @@ class BadTransactions:
             check(b"of the second one" in data, f"partition {partition} lacks the second one's record")
             check(b"of the zombie" not in data, f"partition {partition} has a zombie's record")
 
+    def forgot_markers(self):
+        """Kafka 4.3.1 takes a partition without a known leader for a deleted one: when its only node starts again the
+        coordinator may load a decided transaction before the partitions have their leaders, and drops them from it. That
+        is no expectation for us, and of Kafka nothing can be said after it; it says so in its log."""
+        return self.node.name == "kafka" and "Couldn't find leader endpoint for partitions" in self.node.log()
+
     def killed_between_markers(self):
         """kill -9 while EndTxn is at work, sooner and later: after the start all partitions end alike, and as was answered."""
         torn = answered = 0
@@ -204,7 +210,13 @@ class BadTransactions:
             torn += any(markers) and not all(markers)
             self.node.start()
             outcomes = set()
-            for partition, (data, aborted) in all_ended(self.node, PARTITIONS).items():
+            try:
+                ended = all_ended(self.node, PARTITIONS)
+            except Failed:
+                if not self.forgot_markers():
+                    raise
+                return "Kafka forgot the markers of partitions that had no leader yet: their transactions stay open"
+            for partition, (data, aborted) in ended.items():
                 check(value in data, f"turn {turn}: partition {partition} lost an acknowledged record")
                 outcomes.add(producer.id not in aborted)
             equal(len(outcomes), 1, f"turn {turn}: ways in which the partitions ended")
@@ -216,13 +228,4 @@ class BadTransactions:
 def run_bad_transactions(suite, context):
     tests = [("left open for ever", BadTransactions.left_open), ("two producers with one id", BadTransactions.two_of_one_id),
              ("killed between markers", BadTransactions.killed_between_markers)]
-    tests = [(f"bad transactions: {name}", test) for name, test in tests if suite.wants(f"bad transactions: {name}")]
-    if not tests:
-        return
-    node = context.new_node(SETTINGS)
-    node.start()
-    bad = BadTransactions(node)
-    for name, test in tests:
-        suite.run(name, lambda: test(bad))
-    suite.run("bad transactions: the node lived through it all", lambda: check(node.alive(), node.log()[-3000:]))
-    node.stop()
+    run_on_a_node(suite, context, "bad transactions", tests, BadTransactions, SETTINGS)

@@ -3,12 +3,12 @@
 import struct
 import time
 
-from harness import wire
+from harness import classic
 from harness.wire import Connection, array, string
 
 from grouping.common import RETRIABLE, commit, commit_body, cpu_of, everyone, until_ready
 
-OFFSET_FETCH, JOIN, SYNC = 9, 11, 14
+OFFSET_FETCH = 9
 REBALANCE_IN_PROGRESS = 27
 
 
@@ -43,39 +43,11 @@ def load(node, args):
     return {"load of live commits after kill -9": time.monotonic() - began}
 
 
-class Member:
+class Member(classic.Member):
     """JoinGroup and SyncGroup until it is in the generation that everybody is in."""
 
     def __init__(self, node, group):
-        self.c, self.group, self.id = Connection(node, 120), group, ""
-
-    def join(self):
-        body = string(self.group) + struct.pack(">ii", 60_000, 60_000) + string(self.id) + string("consumer") + array(
-            [string("range") + wire.octets(b"\0\0" + array([string("bench")]) + b"\xff\xff\xff\xff")])
-        answer = self.c.ask(JOIN, 2, body)
-        error, self.generation = struct.unpack_from(">hi", answer, 4)
-        at = 10
-        words = []
-        for _ in range(3):  # protocol, leader, member id
-            size, = struct.unpack_from(">h", answer, at)
-            words.append(answer[at + 2:at + 2 + size].decode())
-            at += 2 + size
-        self.id = words[2] or self.id
-        self.members = []
-        if words[1] == self.id:
-            count, = struct.unpack_from(">i", answer, at)
-            at += 4
-            for _ in range(count):
-                size, = struct.unpack_from(">h", answer, at)
-                self.members.append(answer[at + 2:at + 2 + size].decode())
-                at += 2 + size
-                at += 4 + struct.unpack_from(">i", answer, at)[0]
-        return error
-
-    def sync(self):
-        given = [string(member) + wire.octets(b"assigned") for member in self.members]
-        body = string(self.group) + struct.pack(">i", self.generation) + string(self.id) + array(given)
-        return struct.unpack_from(">h", self.c.ask(SYNC, 1, body), 4)[0]
+        super().__init__(Connection(node, 120), group, "bench", 60_000, 60_000)
 
     def settle(self):
         while True:

@@ -73,3 +73,22 @@ class Suite:
 
     def summary(self):
         return f"{self.passed} passed, {self.failed} failed" + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def run_on_a_node(suite, context, kind, tests, make, settings=None):
+    """Runs (name, test) pairs on what `make` gives for a node of their own, and whether the node lived through it all."""
+    tests = [(f"{kind}: {name}", test) for name, test in tests if suite.wants(f"{kind}: {name}")]
+    if not tests:
+        return
+    node = context.new_node(settings)
+    holder = []
+
+    def start():
+        node.start()
+        holder.append(make(node))
+    if not suite.run(f"{kind}: a node of its own", start) and not holder:
+        start()
+    for name, test in tests:
+        suite.run(name, lambda: test(holder[0]))
+    suite.run(f"{kind}: the node lived through it all", lambda: check(node.alive(), node.log()[-3000:]))
+    node.stop()
