@@ -41,6 +41,7 @@ inline constexpr std::int64_t kExpressionProgramBytesMax = 1 << 20;
 inline constexpr std::size_t kExpressionsMax = 100;
 // Topics that one member of a consumer group may name. Beyond it INVALID_REQUEST.
 inline constexpr std::size_t kSubscribedTopicsMax = 10'000;
+
 static_assert(kTombstonesPerAppend > 0);
 static_assert(kMembersMax < kGroupsMax);
 
