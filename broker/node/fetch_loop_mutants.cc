@@ -10,7 +10,8 @@
 
 namespace {
 
-constexpr const char* kMutants[] = {"repl-fetches-before-flush", "repl-ignores-errors"};
+constexpr const char* kMutants[] = {"repl-fetches-before-flush", "repl-ignores-errors",
+                                     "repl-keeps-what-it-gave-up"};
 
 // In a child each: a defect may well abort.
 bool fails(const char* mutant, int argc, char** argv) {

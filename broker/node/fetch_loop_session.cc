@@ -93,7 +93,9 @@ void FetchLoop::forget(Items::iterator at) {
   if (!at->second.sent) return;
   at->second.sent.reset();
   --in_session_;
-  if (session_id_ != 0) forgotten_.insert(at->first);
+  // The answer that is under way may begin a session that holds it.
+  const bool begins = phase_ == Phase::kAsking && !MUTANT("repl-keeps-what-it-gave-up");
+  if (session_id_ != 0 || begins) forgotten_.insert(at->first);
 }
 
 void FetchLoop::drop_session() {

@@ -294,6 +294,18 @@ TEST_F(Loop, RemovedPartitionsAreForgotten) {
   EXPECT_EQ(loop->size(), 0u);
 }
 
+// Goal: what leaves while a session is being begun is forgotten by it: else each answer of the
+// leader comes at once, with an error for what nobody asks for any more.
+TEST_F(Loop, RemovedWhileASessionBeginsIsForgotten) {
+  assign({0, 1});
+  run();
+  EXPECT_EQ(asked(), "epoch 0: 0@0 1@0");
+  loop->remove({{kTopic, 1}});
+  run();
+  answer_nothing();
+  EXPECT_EQ(asked(), "epoch 1: -1");
+}
+
 // Goal: a lost session, a broken connection and a leader's new process are answered by asking in
 // full. Method: one of each.
 TEST_F(Loop, StartsOverInFull) {
