@@ -11,7 +11,7 @@
 namespace {
 
 constexpr const char* kMutants[] = {"repl-fetches-before-flush", "repl-ignores-errors",
-                                     "repl-keeps-what-it-gave-up"};
+                                    "repl-keeps-what-it-gave-up"};
 
 // In a child each: a defect may well abort.
 bool fails(const char* mutant, int argc, char** argv) {

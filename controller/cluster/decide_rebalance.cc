@@ -2,6 +2,7 @@
 // itself, a few moves at a time, and rests while the cluster is not well.
 #include <algorithm>
 
+#include "common/base/mutant.h"
 #include "controller/cluster/movement.h"
 #include "controller/cluster/verdict.h"
 
@@ -20,6 +21,7 @@ void set_balancing(bool active, const meta::Image& image, std::vector<proto::Rec
 std::string waits_for(const meta::Image& image) {
   for (const auto& [id, broker] : image.brokers()) {
     if (broker->live()) continue;
+    if (MUTANT("balance-never-waits")) continue;
     return "broker " + std::to_string(id.value()) + (broker->fenced ? " is away" : " is ending");
   }
   int behind = 0;
@@ -30,7 +32,7 @@ std::string waits_for(const meta::Image& image) {
       behind += partition.leader == meta::kNoBroker || !whole;
     }
   }
-  if (behind == 0) return "";
+  if (behind == 0 || MUTANT("balance-never-waits")) return "";
   return std::to_string(behind) + " partition(s) with replicas that are not in sync";
 }
 
@@ -122,7 +124,7 @@ std::vector<proto::Record> rebalance_step(const meta::Image& image, const Settin
                                           const ReplicaSizes& sizes) {
   std::vector<proto::Record> out;
   if (!image.balancing() || !waits_for(image).empty()) return out;
-  const int moving = moving_count(image);
+  const int moving = MUTANT("balance-counts-no-moves") ? 0 : moving_count(image);
   if (moving >= settings.moves_at_once) return out;
   const auto next = plan(image, sizes, settings.moves_at_once - moving);
   for (const Planned& each : next) begin(each, image, settings, out);

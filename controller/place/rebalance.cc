@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "common/base/mutant.h"
+
 namespace controller::place {
 namespace {
 
@@ -117,7 +119,10 @@ class Planner {
       if (!movable(p) || !contains(rows_[p], from) || contains(rows_[p], to)) continue;
       Row row = rows_[p];
       std::ranges::replace(row, from, to);
-      if (racks_of(seats_, row).size() < racks_of(seats_, rows_[p]).size()) continue;
+      if (racks_of(seats_, row).size() < racks_of(seats_, rows_[p]).size() &&
+          !MUTANT("balance-mixes-racks")) {
+        continue;
+      }
       move(p, std::move(row));
       return true;
     }

@@ -15,10 +15,12 @@ constexpr const char* kData = "/data";
 constexpr const char* kLogs = "/data/logs";
 constexpr const char* kMoreLogs = "/data/more";
 
-config::BrokerConfig broker_config(std::int32_t id, const std::vector<std::int32_t>& controllers) {
+config::BrokerConfig broker_config(std::int32_t id, const std::vector<std::int32_t>& controllers,
+                                   const std::string& rack) {
   auto config = config::BrokerConfig::defaults();
   config.node_id = id;
   config.data_dir = kData;
+  if (!rack.empty()) config.broker_rack = rack;
   config.log_dirs = {kLogs, kMoreLogs};
   config.offsets_topic_num_partitions = 2;
   config.transaction_log_num_partitions = 2;
@@ -34,7 +36,7 @@ config::BrokerConfig broker_config(std::int32_t id, const std::vector<std::int32
 }  // namespace
 
 BrokerMachine::BrokerMachine(World& world, SimNetwork& network, SimRpc& rpc, std::int32_t id,
-                             std::vector<std::int32_t> controllers)
+                             std::vector<std::int32_t> controllers, std::string rack)
     : disk(world.random("disk of " + broker_host(id)).next()),
       world_(world),
       network_(network),
@@ -42,6 +44,7 @@ BrokerMachine::BrokerMachine(World& world, SimNetwork& network, SimRpc& rpc, std
       id_(id),
       controllers_(std::move(controllers)),
       host_(broker_host(id)),
+      rack_(std::move(rack)),
       clock_(world),
       diag_(world, host_) {
   [[maybe_unused]] auto made = disk.make_directories(kLogs);
@@ -76,7 +79,7 @@ void BrokerMachine::start() {
                                                            .controller = *quorum_,
                                                            .random = world_.random(name),
                                                            .reactors = {{*executor_, *net_}}},
-                                             broker_config(id_, controllers_));
+                                             broker_config(id_, controllers_, rack_));
   broker_->start(
       "", {{"PLAINTEXT", host_, kNodePort}},
       [this](io::IoResult<void> started) {

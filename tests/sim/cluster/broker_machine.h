@@ -22,7 +22,7 @@ namespace sim {
 class BrokerMachine {
  public:
   BrokerMachine(World& world, SimNetwork& network, SimRpc& rpc, std::int32_t id,
-                std::vector<std::int32_t> controllers);
+                std::vector<std::int32_t> controllers, std::string rack = "");
   ~BrokerMachine();
 
   void start();
@@ -60,6 +60,7 @@ class BrokerMachine {
   const std::int32_t id_;
   const std::vector<std::int32_t> controllers_;
   const std::string host_;
+  const std::string rack_;  // empty: none
   SimClock clock_;
   SimDiag diag_;
   std::unique_ptr<SimExecutor> executor_;

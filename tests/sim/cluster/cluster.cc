@@ -42,21 +42,30 @@ std::string bytes_of(broker::Partition& partition, base::Offset start) {
 
 }  // namespace
 
-Cluster::Cluster(World& at, ClusterOptions options) : world(at), facts(at), rpc(at) {
+Cluster::Cluster(World& at, ClusterOptions options)
+    : world(at),
+      facts(at),
+      rpc(at),
+      at_first_(options.brokers_at_first > 0 ? options.brokers_at_first : options.brokers) {
   std::vector<std::int32_t> voters;
   for (std::int32_t id = 1; id <= options.controllers; ++id) voters.push_back(id);
   for (const std::int32_t id : voters) {
     controllers.push_back(std::make_unique<ControllerMachine>(world, rpc, id, voters));
   }
   for (std::int32_t id = 1; id <= options.brokers; ++id) {
-    brokers.push_back(std::make_unique<BrokerMachine>(world, facts.network, rpc, id, voters));
+    const auto at_rack = static_cast<std::size_t>(id - 1);
+    brokers.push_back(std::make_unique<BrokerMachine>(
+        world, facts.network, rpc, id, voters,
+        at_rack < options.racks.size() ? options.racks[at_rack] : ""));
   }
   world.after_each([this] { check_leaders(); });
 }
 
 void Cluster::start() {
   for (auto& each : controllers) each->start();
-  for (auto& each : brokers) each->start();
+  for (auto& each : brokers) {
+    if (each->id() <= at_first_) each->start();
+  }
 }
 
 void Cluster::heal() {

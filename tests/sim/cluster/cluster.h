@@ -17,6 +17,9 @@ namespace sim {
 struct ClusterOptions {
   std::int32_t controllers = 3;
   std::int32_t brokers = 3;
+  // Started with the cluster, from the first one on; 0: all.
+  std::int32_t brokers_at_first = 0;
+  std::vector<std::string> racks;  // of the brokers, in order; empty: none
 };
 
 class Cluster {
@@ -24,6 +27,7 @@ class Cluster {
   Cluster(World& world, ClusterOptions options);
 
   void start();
+  std::int32_t at_first() const { return at_first_; }
   // Nothing fails any more, everything runs. What is broken is started anew.
   void heal();
   bool everybody_serves() const;
@@ -45,6 +49,8 @@ class Cluster {
 
  private:
   void check_leaders();
+
+  const std::int32_t at_first_;
 
   // Who led a partition in an epoch: never two brokers.
   std::map<std::tuple<base::Uuid, std::int32_t, std::int32_t>, std::int32_t> leaders_;

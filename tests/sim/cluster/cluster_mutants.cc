@@ -30,25 +30,30 @@ constexpr Defect kDefects[] = {
     {"keep-leader-epoch", 1},
     {"broker-keeps-its-epoch", 1},
     {"elr-outlives-its-reason", 4},
-    {"elects-unclean", 2},
+    {"elects-unclean", 3},
     // leaders
     {"node-acks-before-sync", 2},
     {"node-acks-failed-sync", 6},
-    {"node-acks-duplicates-at-once", 10},
+    {"node-acks-duplicates-at-once", 2},
     {"node-checks-no-sequence", 1},
     {"node-shows-unsynced", 1},
-    {"node-finds-no-divergence", 2},
+    {"node-finds-no-divergence", 7},
     {"node-leads-on-when-replaced", 2},
-    {"replica-acks-alone", 1},
+    {"replica-acks-alone", 2},
     {"replica-counts-minimal-isr", 20},
-    {"replica-counts-unsynced-leader", 45},
+    {"replica-counts-unsynced-leader", 42},
     {"replica-joins-behind", 3},
     // followers
+    {"repl-keeps-what-it-gave-up", 1, sim::run_balance},
     {"repl-fetches-before-flush", 1},
     // clients
     {"metadata-names-lost-leaders", 1, sim::run_lost_leader},
     // coordinators
     {"coordinator-loads-too-early", 1, sim::run_coordinators},
+    // balancing
+    {"balance-never-waits", 4, sim::run_balance},
+    {"balance-counts-no-moves", 32, sim::run_balance},
+    {"balance-mixes-racks", 1, sim::run_balance},
     // throttles
     {"throttle-holds-those-in-sync", 1, sim::run_throttled},
 };

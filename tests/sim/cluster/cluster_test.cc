@@ -39,6 +39,16 @@ TEST(ClusterSimulation, ThrottlesOnlyWhoIsNotInSync) {
   }
 }
 
+// Goal: replicas that the controller moves of its own accord are not lost, and it comes to an end.
+// Method: seeds of the workload of that name.
+TEST(ClusterSimulation, BalancesBetweenFaults) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world(seed);
+    run_balance(world);
+    ASSERT_EQ(world.verdict(), Verdict::kGood) << "seed " << seed << ": " << world.why();
+  }
+}
+
 // Goal: whoever loses a leader hears of the next one when it asks, not a second later. Method:
 // seeds of the workload of that name.
 TEST(ClusterSimulation, TellsOfTheNextLeader) {

@@ -23,4 +23,9 @@ void run_throttled(World& world);
 // to the dead one: they hear first that nobody leads, and of the next leader when they ask again.
 void run_lost_leader(World& world);
 
+// Three controllers and up to five brokers in three racks that join, drain and fail while balancing
+// is started and paused: nothing moves in a cluster that is not well, few replicas at a time, none
+// is given up; in the end all racks are used and brokers are even.
+void run_balance(World& world);
+
 }  // namespace sim

@@ -10,15 +10,16 @@ void PartitionHistory::wrong(const std::string& why) {
 
 void PartitionHistory::known(Value value, std::int64_t offset, const char* how) {
   const auto sent = sent_.find(value);
-  const std::string what =
-      "value " + std::to_string(value) + " " + how + " at offset " + std::to_string(offset);
-  if (sent == sent_.end()) return wrong(what + " was never sent here");
+  const auto what = [&] {
+    return "value " + std::to_string(value) + " " + how + " at offset " + std::to_string(offset);
+  };
+  if (sent == sent_.end()) return wrong(what() + " was never sent here");
   if (sent->second >= 0 && sent->second != offset) {
-    return wrong(what + " is also at " + std::to_string(sent->second));
+    return wrong(what() + " is also at " + std::to_string(sent->second));
   }
   const auto [at, fresh] = by_offset_.emplace(offset, value);
   if (at->second != value) {
-    return wrong(what + ", where value " + std::to_string(at->second) + " was");
+    return wrong(what() + ", where value " + std::to_string(at->second) + " was");
   }
   sent->second = offset;
   if (!fresh) return;
