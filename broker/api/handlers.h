@@ -27,6 +27,7 @@
   X(offset_for_leader_epoch, OffsetForLeaderEpoch)              \
   X(describe_configs, DescribeConfigs)                          \
   X(alter_configs, AlterConfigs)                                \
+  X(alter_replica_log_dirs, AlterReplicaLogDirs)                \
   X(describe_log_dirs, DescribeLogDirs)                         \
   X(create_partitions, CreatePartitions)                        \
   X(delete_groups, DeleteGroups)                                \

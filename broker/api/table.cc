@@ -11,6 +11,8 @@
 #include "common/wire/msg/alter_configs_response.h"
 #include "common/wire/msg/alter_partition_reassignments_request.h"
 #include "common/wire/msg/alter_partition_reassignments_response.h"
+#include "common/wire/msg/alter_replica_log_dirs_request.h"
+#include "common/wire/msg/alter_replica_log_dirs_response.h"
 #include "common/wire/msg/api_versions_request.h"
 #include "common/wire/msg/api_versions_response.h"
 #include "common/wire/msg/consumer_group_describe_request.h"
@@ -155,6 +157,8 @@ constexpr auto kServed = std::to_array<ApiEntry>({
         "DescribeConfigs", 1, 4),
     entry<wire::AlterConfigsRequest, wire::AlterConfigsResponse, &alter_configs>("AlterConfigs", 0,
                                                                                  2),
+    entry<wire::AlterReplicaLogDirsRequest, wire::AlterReplicaLogDirsResponse,
+          &alter_replica_log_dirs>("AlterReplicaLogDirs", 1, 2),
     entry<wire::DescribeLogDirsRequest, wire::DescribeLogDirsResponse, &describe_log_dirs>(
         "DescribeLogDirs", 1, 5),
     entry<wire::CreatePartitionsRequest, wire::CreatePartitionsResponse, &create_partitions>(

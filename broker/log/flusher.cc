@@ -112,7 +112,7 @@ void Flusher::run_round(const Partitions& partitions) {
   }
   std::vector<FlushBatch> batches;
   batches.reserve(partitions.size());
-  for (const auto& partition : partitions) batches.push_back(partition->take_unflushed());
+  for (const auto& partition : partitions) batches.push_back(partition->take_unflushed(*this));
   std::vector<io::IoResult<void>> results(partitions.size());
   const auto began = options_.clock != nullptr ? options_.clock->now() : base::Instant{};
   sync_round(batches, results);
@@ -196,7 +196,13 @@ void Flusher::worker_ended() {
 }
 
 void Flusher::abandon() {
+  // A partition may have moved on, and must not outlive the directory that it is in now.
+  Partitions waiting;
+  std::unordered_map<Flushable*, Scheduled> scheduled;
   std::lock_guard lock(mutex_);
+  waiting.swap(waiting_);
+  waiting_set_.clear();
+  scheduled.swap(scheduled_);
   stopped_ = true;
   workers_ = 0;
 }

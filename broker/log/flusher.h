@@ -29,13 +29,16 @@
 
 namespace broker {
 
+class Flusher;
+
 // What can be flushed: a partition, which puts its own lock around its log. Both calls come on a
 // worker thread of blocking(), never while the flusher's own lock is held.
 class Flushable {
  public:
   virtual ~Flushable() = default;
-  // Log::take_unflushed() under the partition's lock. Every append before the request is in it.
-  virtual FlushBatch take_unflushed() = 0;
+  // Log::take_unflushed() under the partition's lock. Every append before the request is
+  // in it, unless the partition is of another directory than `by` by now.
+  virtual FlushBatch take_unflushed(const Flusher& by) = 0;
   // Once for every take_unflushed(). On success: Log::mark_flushed() under the lock, then wake who
   // waits (post to their executors). On failure nothing of the batch may be called durable. Also
   // called, with an empty batch, for a request that came after a failure.

@@ -57,7 +57,7 @@ class StepExecutor final : public io::Executor {
 class Partition final : public Flushable {
  public:
   explicit Partition(Log& log) : log_(log) {}
-  FlushBatch take_unflushed() override {
+  FlushBatch take_unflushed(const Flusher&) override {
     if (on_take) on_take();
     return log_.take_unflushed();
   }

@@ -211,6 +211,11 @@ class Log {
     return epochs_.end_offset_for(asked, end_);
   }
 
+  // This is a copy of `from`, up to the same end: takes over what its batches do not tell any more,
+  // of producers and of epochs. `from` is used no more. What was taken from it to be flushed, or to
+  // be compacted, does not fit this one.
+  void take_over(Log& from);
+
   ProducerStates& producers() { return producers_; }
   const ProducerStates& producers() const { return producers_; }
   // Aborted transactions that overlap [from, to), by the offset of their markers. May read the

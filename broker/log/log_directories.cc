@@ -97,6 +97,13 @@ io::IoResult<std::unique_ptr<LogDirectories>> LogDirectories::open(const Service
                                                       FlusherOptions{.clock = &services.clock}));
     out->stores_.back()->partitions = *count;
   }
+  for (const auto& store : out->stores_) {
+    // What cannot be settled stays marked; holding() knows what counts.
+    if (auto done = out->settle_moves(*store, random); !done) {
+      services.diag.warn("log", "a move between log directories could not be finished",
+                         {{"directory", store->directory->path()}, {"error", done.error().what}});
+    }
+  }
   for (const Unreadable& each : out->unreadable_) {
     services.diag.error("log", "a log directory cannot be used: its partitions are out of service",
                         {{"directory", each.path}, {"error", each.error.what}});
@@ -105,7 +112,38 @@ io::IoResult<std::unique_ptr<LogDirectories>> LogDirectories::open(const Service
   return out;
 }
 
+// What has moved here is taken away where it came from, if that can be reached.
+io::IoResult<void> LogDirectories::settle_moves(LogStore& store, base::Random& random) {
+  auto names = store.directory->moved_here();
+  if (!names) return std::unexpected(names.error());
+  for (const auto& [name, origin] : *names) {
+    const auto from = std::ranges::find_if(
+        stores_, [&](const auto& each) { return each->id() == origin && each.get() != &store; });
+    if (from == stores_.end() && !unreadable_.empty()) continue;
+    if (from != stores_.end() && (*from)->directory->holds(name)) {
+      auto trash = (*from)->directory->delete_partition(name, random);
+      if (!trash) return std::unexpected(trash.error());
+      --(*from)->partitions;
+      // If it stays, the next start removes it.
+      (void)(*from)->directory->remove_trash(*trash);
+    }
+    if (auto done = store.directory->forget_origin(name); !done) return done;
+  }
+  return {};
+}
+
 // ---- which one
+
+LogStore* LogDirectories::at(std::string_view path) const {
+  const auto found = std::ranges::find_if(
+      stores_, [&](const auto& store) { return store->directory->path() == path; });
+  return found == stores_.end() ? nullptr : found->get();
+}
+
+bool LogDirectories::is_configured(std::string_view path) const {
+  return at(path) != nullptr ||
+         std::ranges::find(unreadable_, path, &Unreadable::path) != unreadable_.end();
+}
 
 LogStore& LogDirectories::of(const LogDirectory& directory) const {
   const auto found = std::ranges::find(stores_, &directory,
@@ -122,21 +160,28 @@ const LogStore* LogDirectories::find(const base::Uuid& id) const {
 
 io::IoResult<LogStore*> LogDirectories::holding(const PartitionName& name,
                                                 const std::optional<base::Uuid>& told) const {
-  LogStore* found = nullptr;
+  std::vector<LogStore*> found;
   for (const auto& store : stores_) {
-    if (!store->directory->holds(name)) continue;
-    if (told == store->id()) return store.get();
-    if (found != nullptr) {
-      return io::io_failure(EEXIST, name.to_string() + " is in " + found->directory->path() +
-                                        " and in " + store->directory->path() +
-                                        ": take one of them away");
-    }
-    found = store.get();
+    if (store->directory->holds(name)) found.push_back(store.get());
   }
-  return found;
+  if (found.size() < 2) return found.empty() ? nullptr : found.front();
+  for (LogStore* store : found) {
+    const auto mark = store->directory->move_mark(name);
+    if (mark && *mark && (*mark)->counts) return store;
+  }
+  for (LogStore* store : found) {
+    if (told == store->id()) return store;
+  }
+  return io::io_failure(EEXIST, name.to_string() + " is in " + found[0]->directory->path() +
+                                    " and in " + found[1]->directory->path() +
+                                    ": take one of them away");
 }
 
-LogStore* LogDirectories::take_place() {
+LogStore* LogDirectories::take_place(LogStore* wanted) {
+  if (wanted != nullptr && !wanted->failed()) {
+    ++wanted->partitions;
+    return wanted;
+  }
   LogStore* best = nullptr;
   const auto is_better = [](const LogStore& one, const LogStore& other) {
     const bool full = one.directory->health().full();

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/log/flusher.h"
@@ -84,14 +85,18 @@ class LogDirectories {
   LogStore& of(const LogDirectory& directory) const;
   // Null when none has this id.
   const LogStore* find(const base::Uuid& id) const;
+  // Null when it is not configured, or could not be read.
+  LogStore* at(std::string_view path) const;
+  bool is_configured(std::string_view path) const;
   // The one that holds the partition; null when none does. Where two do, the one that is `told`:
-  // the other was out of reach when the partition was made anew. EEXIST: two, and neither is.
+  // the other was out of reach when the partition was made anew; before that, one that moved here
+  // from the other. EEXIST: two, and neither is.
   // Blocks.
   io::IoResult<LogStore*> holding(const PartitionName& name,
                                   const std::optional<base::Uuid>& told = std::nullopt) const;
   // For a new partition, which is counted from now on: in service, with space if there is one, with
-  // the fewest partitions. Null when none is in service. Any thread.
-  LogStore* take_place();
+  // the fewest partitions; or `wanted` while it is in service. Null when none is. Any thread.
+  LogStore* take_place(LogStore* wanted = nullptr);
 
   // Of one that was known to be in a directory with this id: it cannot be reached, so that nothing
   // must be made in its place.
@@ -109,6 +114,7 @@ class LogDirectories {
 
  private:
   LogDirectories() = default;
+  io::IoResult<void> settle_moves(LogStore& store, base::Random& random);
 
   std::vector<std::unique_ptr<LogStore>> stores_;  // not empty
   std::vector<Unreadable> unreadable_;

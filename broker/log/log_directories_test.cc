@@ -152,5 +152,67 @@ TEST_F(Directories, FullDiskIsTriedAgain) {
   EXPECT_EQ(told, 2);
 }
 
+// Goal: at a start, a copy that did not count yet is a future again and the log is where it was;
+// one that counted is the log, and what it was copied from is gone. Method: the steps of a move by
+// hand, with the process killed in between.
+TEST_F(Directories, FindAMoveAsFarAsItCame) {
+  ASSERT_TRUE(open());
+  LogStore* from = create("t");
+  LogStore* to = open_->all()[from == open_->all()[1].get() ? 2 : 1].get();
+  const std::string was = from->directory->path();
+  const std::string path = to->directory->path();
+  const PartitionName name{"t", 0};
+  base::Random random(9);
+  auto future = to->directory->create_future(name, {1, 1}, base::Offset(0), LogConfig{}, 0, random);
+  ASSERT_TRUE(future);
+  ASSERT_TRUE(to->directory->place_future(*future, from->id(), 0));
+  EXPECT_TRUE(to->directory->holds(name));
+  EXPECT_EQ(to->directory->create_future(name, {1, 1}, base::Offset(0), LogConfig{}, 0, random)
+                .error()
+                .code,
+            EEXIST);
+  *future = {};
+
+  open_.reset();
+  disk.crash();
+  ASSERT_TRUE(open());
+  EXPECT_EQ((*open_->holding(name))->directory->path(), was);
+  to = open_->at(path);
+  ASSERT_EQ(to->directory->left_futures().size(), 1u);
+  EXPECT_EQ(to->directory->left_futures().front().name, name);
+  EXPECT_FALSE(to->directory->holds(name));
+
+  future = to->directory->create_future(name, {1, 1}, base::Offset(0), LogConfig{}, 0, random);
+  ASSERT_TRUE(future);
+  ASSERT_TRUE(to->directory->place_future(*future, open_->at(was)->id(), 0));
+  ASSERT_TRUE(to->directory->adopt_placed(name, open_->at(was)->id()));
+  *future = {};
+  // As the metadata does not know of it yet.
+  EXPECT_EQ((*open_->holding(name, open_->at(was)->id()))->directory->path(), path);
+  open_.reset();
+  disk.crash();
+  ASSERT_TRUE(open());
+  EXPECT_EQ((*open_->holding(name))->directory->path(), path);
+  EXPECT_FALSE(open_->at(was)->directory->holds(name));
+  const auto mark = open_->at(path)->directory->move_mark(name);
+  ASSERT_TRUE(mark);
+  EXPECT_FALSE(mark->has_value());
+}
+
+// Goal: names and marks are read back, and nothing else is taken for one.
+TEST(MoveMark, IsReadBack) {
+  const MoveMark mark{.counts = true, .origin = {3, 4}};
+  const auto again = parse_move_mark(encode_move_mark(mark));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->counts);
+  EXPECT_EQ(again->origin, mark.origin);
+  EXPECT_FALSE(parse_move_mark("moved"));
+  EXPECT_FALSE(parse_move_mark(""));
+  EXPECT_EQ(parse_future_name("a.b-c-7.0123456789abcdef-future"), (PartitionName{"a.b-c", 7}));
+  EXPECT_FALSE(parse_future_name("a-7"));
+  EXPECT_FALSE(parse_future_name("a-7-future"));
+  EXPECT_FALSE(PartitionName::parse("a.b-c-7.0123456789abcdef-future"));
+}
+
 }  // namespace
 }  // namespace broker

@@ -58,13 +58,6 @@ std::optional<DirectoryIdentity> parse_identity(std::string_view text) {
   return identity;
 }
 
-std::string hex(std::uint64_t value) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += kHex[(value >> shift) & 15];
-  return text;
-}
-
 }  // namespace
 
 LogDirectory::LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, Options options)
@@ -100,6 +93,10 @@ io::IoResult<std::unique_ptr<LogDirectory>> LogDirectory::open(io::Disk& disk, s
   }
   if (auto done = directory->take_clean_marker(); !done) return std::unexpected(done.error());
   if (auto done = directory->load_checkpoints(); !done) return std::unexpected(done.error());
+  if (auto done = directory->set_copies_aside(random); !done) {
+    return std::unexpected(done.error());
+  }
+  if (auto done = directory->find_futures(); !done) return std::unexpected(done.error());
   if (auto done = directory->remove_leftovers(); !done) return std::unexpected(done.error());
   return directory;
 }
@@ -323,8 +320,8 @@ io::IoResult<void> LogDirectory::sync_created() {
 
 io::IoResult<std::string> LogDirectory::delete_partition(const PartitionName& name,
                                                          base::Random& random) {
-  const std::string suffix = "-" + std::to_string(name.partition) + "." + hex(random.next()) +
-                             hex(random.next()) + std::string(kDeleted);
+  const std::string suffix =
+      "-" + std::to_string(name.partition) + "." + random_hex(random) + std::string(kDeleted);
   // As long as a file name may be.
   const std::string to = path_ + "/" + name.topic.substr(0, 255 - suffix.size()) + suffix;
   if (auto renamed = disk_.rename(partition_path(name), to); !renamed) {

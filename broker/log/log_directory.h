@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/log/file_cache.h"
@@ -18,6 +19,7 @@
 #include "broker/log/log.h"
 #include "broker/log/log_config.h"
 #include "broker/log/log_health.h"
+#include "broker/log/move_mark.h"
 #include "broker/log/offset_checkpoint.h"
 #include "broker/log/partition_name.h"
 #include "broker/log/recovery_debt.h"
@@ -103,6 +105,35 @@ class LogDirectory {
   // to remove_all() later. The Log must not be used for writing any more.
   io::IoResult<std::string> delete_partition(const PartitionName& name, base::Random& random);
 
+  // ---- moving partitions between directories (log_directory_move.cc)
+  // A copy that is being filled. `log` is null when this is only what was found.
+  struct Future {
+    PartitionName name;
+    std::string path;
+    std::unique_ptr<Log> log;
+  };
+  static bool fits_future_name(const PartitionName& name);
+  // An empty copy that begins at `start`. EEXIST: the partition, or what may be it, is here. A
+  // crash leaves it a future.
+  io::IoResult<Future> create_future(const PartitionName& name, const base::Uuid& topic_id,
+                                     base::Offset start, const LogConfig& config, base::WallMs now,
+                                     base::Random& random);
+  // Gives it the partition's name, with a mark that it does not count, and opens its log anew. A
+  // crash makes it a future again.
+  io::IoResult<void> place_future(Future& future, const base::Uuid& origin, base::WallMs now);
+  // From now on what was placed counts, not what is in `origin`. Durable.
+  io::IoResult<void> adopt_placed(const PartitionName& name, const base::Uuid& origin);
+  // Nothing is in the origin any more. Durable.
+  io::IoResult<void> forget_origin(const PartitionName& name);
+  // Removes it, placed or not; a crash in between leaves a future or nothing.
+  io::IoResult<void> discard_future(Future& future, base::Random& random);
+  // Those that the process before left; not those of this one. Does not block.
+  const std::vector<Future>& left_futures() const { return left_futures_; }
+  // What is marked as having moved here, and the id of where from.
+  io::IoResult<std::vector<std::pair<PartitionName, base::Uuid>>> moved_here() const;
+  io::IoResult<void> remove_trash(const std::string& path) { return disk_.remove_all(path); }
+  io::IoResult<std::optional<MoveMark>> move_mark(const PartitionName& name) const;
+
   // Offsets to be written with the next checkpoint. Any thread, do not block.
   void note_recovery_point(const PartitionName& name, base::Offset offset);
   void note_start(const PartitionName& name, base::Offset offset);
@@ -130,6 +161,10 @@ class LogDirectory {
   io::IoResult<void> take_clean_marker();
   io::IoResult<void> load_checkpoints();
   io::IoResult<void> remove_leftovers();
+  io::IoResult<void> set_copies_aside(base::Random& random);
+  io::IoResult<void> find_futures();
+  std::string future_path(const PartitionName& name, base::Random& random) const;
+  io::IoResult<void> noted(io::IoResult<void> result);
   io::IoResult<void> write_checkpoint(OffsetCheckpoint& checkpoint);
   io::IoResult<void> make_directory(const std::string& path, const base::Uuid& topic_id,
                                     Durable durable);
@@ -145,6 +180,7 @@ class LogDirectory {
   LogHealth health_;
   FileCache files_;
   RecoveryDebt debt_;
+  std::vector<Future> left_futures_;
   OffsetCheckpoint recovery_points_;
   OffsetCheckpoint starts_;
   OffsetCheckpoint high_watermarks_;

@@ -7,6 +7,7 @@
 
 #include "broker/log/batch_scanner.h"
 #include "broker/log/log.h"
+#include "common/base/check.h"
 #include "common/base/mutant.h"
 
 namespace broker {
@@ -144,6 +145,16 @@ io::IoResult<void> Log::replay(std::size_t index, base::Offset from, base::Offse
   }
   if (scanner.why().empty()) return {};
   return io::io_failure(EBADMSG, segment.path(".log") + ": " + scanner.why());
+}
+
+void Log::take_over(Log& from) {
+  CHECK(end_ == from.end_);
+  collect_upkeep();
+  epochs_ = from.epochs_;
+  ++epochs_version_;
+  epochs_unsaved_from_ = start_;
+  producers_ = std::move(from.producers_);
+  truncations_ = from.truncations_ + 1;
 }
 
 }  // namespace broker

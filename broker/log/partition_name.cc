@@ -23,4 +23,14 @@ std::optional<PartitionName> PartitionName::parse(std::string_view directory_nam
   return PartitionName{std::string(topic), partition};
 }
 
+std::string random_hex(base::Random& random) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text;
+  for (int half = 0; half < 2; ++half) {
+    const std::uint64_t value = random.next();
+    for (int shift = 60; shift >= 0; shift -= 4) text += kHex[(value >> shift) & 15];
+  }
+  return text;
+}
+
 }  // namespace broker

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/random.h"
+
 namespace broker {
 
 struct PartitionName {
@@ -19,5 +21,8 @@ struct PartitionName {
   // Nothing when the text is no such name (leftovers of deletes, files of the directory itself).
   static std::optional<PartitionName> parse(std::string_view directory_name);
 };
+
+// 32 digits, for names that must not be there yet.
+std::string random_hex(base::Random& random);
 
 }  // namespace broker

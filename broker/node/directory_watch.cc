@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/node/hosting.h"
 #include "broker/node/partition.h"
 #include "common/meta/apply.h"
 #include "proto/controller.pb.h"
@@ -58,6 +59,10 @@ void DirectoryWatch::listen() {
 
 void DirectoryWatch::on_applied(const meta::Image& after, const meta::Delta& delta) {
   if (directories_.all().size() + directories_.unreadable().size() < 2) return;
+  // Of a broker that hosts partitions: known by now, and no replica moves before.
+  if (node_.hosting != nullptr) {
+    node_.hosting->on_moved([this](const Partition& partition) { on_moved(partition); });
+  }
   const auto table = node_.partitions->snapshot();
   for (const auto& [id, change] : delta.topics) {
     const meta::Topic* topic = after.topic(id);
@@ -72,6 +77,12 @@ void DirectoryWatch::on_applied(const meta::Image& after, const meta::Delta& del
     }
   }
   if (!untold_.empty()) tell_();
+}
+
+void DirectoryWatch::on_moved(const Partition& partition) {
+  if (!*alive_) return;
+  untold_.insert({partition.topic_id(), partition.index()});
+  tell_();
 }
 
 void DirectoryWatch::compare(const meta::Topic& topic, const TopicPartitions& here,

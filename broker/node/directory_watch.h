@@ -37,6 +37,8 @@ class DirectoryWatch {
 
   // The partition table reflects the change.
   void on_applied(const meta::Image& after, const meta::Delta& delta);
+  // It is in another directory from now on.
+  void on_moved(const Partition& partition);
   // Adds what there is to tell.
   void describe(proto::HeartbeatRequest& request);
   // Nothing is tried or told from now on.

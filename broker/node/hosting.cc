@@ -16,7 +16,20 @@ Hosting::Hosting(Node& node, io::Disk& disk, LogDirectories& directories, io::Ex
       home_(home),
       random_(random),
       chores_(chores),
-      shared_(std::make_shared<Shared>()) {
+      shared_(std::make_shared<Shared>()),
+      moves_({.node = node,
+              .disk = disk,
+              .directories = directories,
+              .home = home,
+              .placement = placement_,
+              .moved =
+                  [this](const std::shared_ptr<Partition>& partition, std::string trash) {
+                    if (moved_) moved_(*partition);
+                    if (trash.empty()) return;
+                    remove_later({.directory = std::move(trash), .renames = {}, .files = {}},
+                                 partition->config()->file_delete_delay_ms);
+                  }},
+             random_.split("moves")) {
   reopen_timer_.on_fire([this] { reopen(); });
   for (const auto& store : directories_.all()) {
     store->directory->health().on_failure(
@@ -93,11 +106,13 @@ void Hosting::plan_topic(Round& round, const meta::TopicDelta& topic) {
       continue;
     }
     const base::Uuid* told = meta::directory_of(node_.broker_id, state.directories);
-    round.openings.push_back({.name = {topic.after->name, static_cast<std::int32_t>(i)},
-                              .topic_id = topic.after->id,
-                              .told = told ? std::optional(*told) : std::nullopt,
-                              .role = std::move(role),
-                              .config = config});
+    round.openings.push_back(
+        {.name = {topic.after->name, static_cast<std::int32_t>(i)},
+         .topic_id = topic.after->id,
+         .told = told ? std::optional(*told) : std::nullopt,
+         .wanted = moves_.take_wish({topic.after->name, static_cast<std::int32_t>(i)}),
+         .role = std::move(role),
+         .config = config});
   }
 }
 
@@ -142,7 +157,9 @@ void Hosting::remove_gone(std::shared_ptr<Round> round) {
   if (round->removing == 0) return open_all(std::move(round));
   const auto remove = [&](const std::shared_ptr<Partition>& partition, ErrorCode why) {
     partition->close(why);
-    partition->when_quiet(home_, [this, partition, round] { remove_one(partition, round); });
+    partition->when_quiet(home_, [this, partition, round] {
+      moves_.end(partition->name(), [this, partition, round] { remove_one(partition, round); });
+    });
   };
   for (const auto& each : round->gone) remove(each, ErrorCode::kUnknownTopicOrPartition);
   for (const auto& each : round->moved) remove(each, ErrorCode::kNotLeaderOrFollower);

@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@
 #include "broker/log/log_directories.h"
 #include "broker/node/node.h"
 #include "broker/node/partition.h"
+#include "broker/node/replica_moves.h"
 #include "common/base/random.h"
 #include "common/base/timer_wheel.h"
 #include "common/meta/delta.h"
@@ -63,6 +65,18 @@ class Hosting {
   using Deleted = std::move_only_function<void(wire::ErrorCode, base::Offset start)>;
   void delete_records(std::shared_ptr<Partition> partition, std::optional<base::Offset> offset,
                       io::Executor& back, Deleted done);
+  // AlterReplicaLogDirs: an answer for each, once it is on its way. `done` on `back`. Any thread.
+  struct Alteration {
+    PartitionName name;
+    std::string path;  // of the log directory
+    wire::ErrorCode error = wire::ErrorCode::kNone;
+  };
+  using Altered = std::move_only_function<void(std::vector<Alteration>)>;
+  void alter_directories(std::vector<Alteration> wanted, io::Executor& back, Altered done);
+  // Home. Told of each partition that is in another log directory from then on.
+  void on_moved(std::function<void(const Partition&)> moved) { moved_ = std::move(moved); }
+  // Any thread.
+  std::vector<ReplicaMoves::View> moves() const { return moves_.views(); }
   // Applies retention to everything now, as the chore does. Home; `done` on it.
   void run_retention(std::move_only_function<void()> done);
 
@@ -166,6 +180,10 @@ class Hosting {
   std::uint64_t next_removal_ = 0;
   std::shared_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Cleaner>> cleaners_;  // one for each directory
+  // Held by what works on a directory and the partitions in it: none leaves it meanwhile.
+  std::mutex placement_;
+  std::function<void(const Partition&)> moved_;
+  ReplicaMoves moves_;
 };
 
 // The part of a topic's configuration that its logs obey.

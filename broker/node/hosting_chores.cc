@@ -36,6 +36,16 @@ void Hosting::start_chores() {
                                                   cleaner_options()));
     cleaners_.back()->start();
   }
+  moves_.resume();
+}
+
+void Hosting::alter_directories(std::vector<Alteration> wanted, io::Executor& back, Altered done) {
+  home_.post([this, wanted = std::move(wanted), &back, done = std::move(done)]() mutable {
+    for (Alteration& each : wanted) each.error = moves_.alter(each.name, each.path);
+    back.post([wanted = std::move(wanted), done = std::move(done)]() mutable {
+      done(std::move(wanted));
+    });
+  });
 }
 
 void Hosting::arm(base::Timer& timer, base::Duration after) {
@@ -98,6 +108,7 @@ void Hosting::write_checkpoints() {
   if (pays) debt_paid_ = home_.now();
   home_.blocking(
       [this, pays] {
+        std::lock_guard lock(placement_);
         for (const auto& store : directories_.all()) {
           if (pays) pay_recovery_debt(*store->directory);
         }
@@ -131,6 +142,7 @@ void Hosting::write_checkpoints() {
 }
 
 void Hosting::advance_all(std::vector<Advance>& advances) {
+  std::lock_guard lock(placement_);
   for (const auto& store : directories_.all()) advance_in(*store, advances);
 }
 

@@ -27,7 +27,9 @@ void Hosting::stop(std::move_only_function<void()> done) {
   removals_.clear();
   for (const auto& store : directories_.all()) store->directory->debt().on_limit({});
   wake_waiters();
-  stop_cleaners([this, done = std::move(done)]() mutable { close_logs(std::move(done)); });
+  stop_cleaners([this, done = std::move(done)]() mutable {
+    moves_.stop([this, done = std::move(done)]() mutable { close_logs(std::move(done)); });
+  });
 }
 
 void Hosting::stop_cleaners(std::move_only_function<void()> done) {
@@ -93,6 +95,7 @@ void Hosting::mark_clean(const std::shared_ptr<Closing>& closing) {
         for (const auto& store : directories_.all()) {
           LogDirectory& directory = *store->directory;
           if (directory.failed() || closing->unclean.contains(&directory)) continue;
+          if (moves_.is_unclean(directory)) continue;
           if (auto closed = directory.close_clean(node_.registrar->epoch()); !closed) {
             node_.diag.error("log", "the clean-shutdown marker could not be written",
                              {{"directory", directory.path()}, {"error", closed.error().what}});

@@ -74,7 +74,7 @@ LogStore* Hosting::create(Round& round, Opening& opening, std::unique_ptr<Log>& 
     opening.fail({EIO, "its log directory is out of service"});
     return nullptr;
   }
-  LogStore* store = directories_.take_place();
+  LogStore* store = directories_.take_place(opening.wanted);
   if (store == nullptr) {
     opening.fail({EIO, "no log directory is in service"});
     return nullptr;

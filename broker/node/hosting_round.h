@@ -15,6 +15,7 @@ struct Hosting::Opening {
   PartitionName name;
   base::Uuid topic_id;
   std::optional<base::Uuid> told;  // the directory that has it, as the metadata knows
+  LogStore* wanted = nullptr;      // where to make it if it is not there; null: anywhere
   PartitionRole role;
   std::shared_ptr<const config::TopicConfig> config;
   std::shared_ptr<Partition> opened;  // null when it failed

@@ -14,7 +14,8 @@ Partition::Partition(Identity identity, std::unique_ptr<Log> log,
                      const ReplicaServices& services, base::Offset high_watermark)
     : identity_(std::move(identity)),
       services_(services),
-      flusher_(services.flusher),
+      directory_(services.directory),
+      flusher_(&services.flusher),
       log_(std::move(log)),
       config_(std::move(config)),
       high_watermark_(std::clamp(high_watermark, log_->start_offset(), log_->end_offset())) {
@@ -44,6 +45,7 @@ ErrorCode Partition::refusal_locked() const {
 // What of our log counts for the high watermark.
 base::Offset Partition::own_locked() const {
   if (MUTANT("node-shows-unsynced")) return log_->end_offset();
+  if (held_) return *held_;
   return config_->durability == config::Durability::kFsync ? log_->durable_end()
                                                            : log_->end_offset();
 }
@@ -151,7 +153,7 @@ void Partition::write_locked(std::span<BatchAppend* const> batches, base::WallMs
 }
 
 void Partition::after_write_locked(std::uint64_t bytes, bool rolled) {
-  if (rolled) return flusher_.request_sync(shared_from_this());
+  if (rolled) return flusher_->request_sync(shared_from_this());
   switch (config_->durability) {
     case config::Durability::kFsync:
       // Who waits, for the commit or to read, asks for a sync itself; the rest is synced in its
@@ -159,11 +161,11 @@ void Partition::after_write_locked(std::uint64_t bytes, bool rolled) {
       if (std::ranges::any_of(waiters_, [](const Waiter& waiter) {
             return waiter.wanted == Wanted::kVisible || waiter.wanted == Wanted::kStable;
           })) {
-        return flusher_.request_sync(shared_from_this());
+        return flusher_->request_sync(shared_from_this());
       }
-      return flusher_.schedule(shared_from_this(), 0);
+      return flusher_->schedule(shared_from_this(), 0);
     case config::Durability::kInterval:
-      return flusher_.schedule(shared_from_this(), bytes);
+      return flusher_->schedule(shared_from_this(), bytes);
     case config::Durability::kReplicated:
       return;
   }

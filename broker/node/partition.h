@@ -30,6 +30,7 @@
 #include "broker/log/flusher.h"
 #include "broker/log/log.h"
 #include "broker/log/partition_name.h"
+#include "broker/node/append_and_read.h"
 #include "broker/producer/txn_guards.h"
 #include "broker/replica/divergence.h"
 #include "broker/replica/leadership.h"
@@ -51,60 +52,6 @@ class PartitionListener {
   virtual ~PartitionListener() = default;
   // `tag` is the caller's own. kNone, or why the wait ended.
   virtual void on_partition_event(std::uint64_t tag, wire::ErrorCode error) = 0;
-};
-
-// One batch to append: bytes of one validated record batch; base offset and leader epoch are
-// written into it. The results are filled by append().
-struct BatchAppend {
-  base::MutableBytes batch;
-  bool acks_all = false;          // refused unless min.insync.replicas are in sync
-  base::Bytes rewritten;          // what `batch` views when the batch was recompressed
-  std::optional<TxnGuard> guard;  // of a batch that may begin a transaction here
-  int transaction_version = 0;    // of an end-of-transaction marker
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-  std::string message;  // for people, when error is set
-  base::Offset base_offset{-1};
-  base::Offset end_offset{-1};        // to wait for with await_committed()
-  base::WallMs log_append_time = -1;  // -1 with CreateTime
-  base::Offset log_start{-1};
-};
-
-struct ReadRequest {
-  // A follower reads up to the log's end. With `is_progress`, `from` is what it holds.
-  struct Follower {
-    base::BrokerId id;
-    base::BrokerEpoch epoch;
-    base::Instant now;
-    bool is_progress = false;
-    std::int64_t throttled_bytes_max = INT64_MAX;  // if it is throttled: what may be sent to it
-  };
-  base::Offset from;
-  std::uint32_t bytes_max = 0;
-  bool at_least_one_batch = false;  // even if it is larger than bytes_max
-  bool read_committed = false;
-  bool may_block = false;                         // only away from a reactor
-  bool any_replica = false;                       // a consumer that may read from a follower
-  std::span<const base::BrokerId> nearby;         // replicas in the consumer's rack, if it has one
-  std::optional<base::LeaderEpoch> leader_epoch;  // as the client believes it to be
-  std::optional<base::LeaderEpoch> last_fetched_epoch;  // asks for divergence to be found
-  std::optional<Follower> follower;                     // none: a consumer
-};
-
-struct ReadAnswer {
-  wire::ErrorCode error = wire::ErrorCode::kNone;
-  base::Offset high_watermark{-1};
-  base::Offset last_stable{-1};
-  base::Offset log_start{-1};
-  std::optional<LogSlice> slice;  // none when there is nothing to read
-  // Set instead of `slice` when the place must be brought into the page cache first.
-  std::optional<io::FileSlice> cold;
-  std::vector<AbortedTxn> aborted;
-  // Set when the client's last fetched epoch ends before `from` here.
-  std::optional<EpochStart> diverging;  // `start` is that epoch's end
-  // Set instead of `slice`: this follower in the consumer's rack has what it asks for (KIP-392).
-  std::optional<base::BrokerId> read_there;
-  bool throttled = false;  // what this follower copies counts against the leader's throttle
-  bool held_back = false;  // so that nothing was read
 };
 
 // What the metadata makes of this replica.
@@ -188,7 +135,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::int32_t index() const { return identity_.index; }
   PartitionName name() const { return {identity_.topic, identity_.index}; }
   // That holds it; not null in a broker.
-  LogDirectory* directory() const { return services_.directory; }
+  LogDirectory* directory() const { return directory_; }
   const base::Uuid& directory_id() const;
 
   // Takes the role that the metadata gives; older roles than the known one change nothing. Who
@@ -309,8 +256,17 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   // Writes what a clean end needs and closes the log. Blocks. After close().
   io::IoResult<void> close_log();
 
+  // ---- moving to another log directory (replica_copy.h), on a worker thread
+  // Puts `copy` in the log's place, and the log into `copy`, if `complete` (under the lock) can
+  // make the two equal. From then on nothing new counts as held here, nor is flushed, until
+  // settle_exchange(true): the new directory is not yet the one that a crash would leave.
+  bool exchange_log(std::unique_ptr<Log>& copy, LogDirectory& directory, Flusher& flusher,
+                    const std::function<bool(Log& from, Log& to)>& complete);
+  // False: the new directory has failed, so nothing will count any more.
+  void settle_exchange(bool good);
+
   // Flushable, on a worker thread.
-  FlushBatch take_unflushed() override;
+  FlushBatch take_unflushed(const Flusher& by) override;
   void flushed(const FlushBatch& batch, const io::IoResult<void>& result) override;
 
  private:
@@ -366,7 +322,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
 
   const Identity identity_;
   const ReplicaServices services_;
-  Flusher& flusher_;
+  std::atomic<LogDirectory*> directory_;  // written under the lock
+  Flusher* flusher_;                      // the directory's
   std::mutex mutex_;
   std::unique_ptr<Log> log_;  // while `cutting_`: only of who cuts it
   TxnGuards guards_;
@@ -388,6 +345,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::deque<Waiter> commit_waiters_;  // by offset, rising
   std::vector<Waiter> waiters_;        // all others
 
+  std::optional<base::Offset> held_;  // not more, while a new directory does not count yet
+  bool settling_ = false;             // exchange_log() to settle_exchange()
   bool cutting_ = false;
   std::condition_variable cut_ended_;
   Bounds bounds_before_cut_;

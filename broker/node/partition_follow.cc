@@ -29,7 +29,7 @@ Followed failure(std::string why) {
 }  // namespace
 
 const base::Uuid& Partition::directory_id() const {
-  return services_.directory->identity().directory_id;
+  return directory_.load()->identity().directory_id;
 }
 
 bool Partition::follows_locked(base::LeaderEpoch leader_epoch) const {
@@ -43,7 +43,7 @@ FollowState Partition::follow_state() {
   state.leader = leader_;
   state.leader_epoch = leader_epoch_;
   state.repairing = cutting_;
-  if (!follows_locked(leader_epoch_) || !can_write(*log_, services_.directory)) return state;
+  if (!follows_locked(leader_epoch_) || !can_write(*log_, directory_)) return state;
   state.following = true;
   state.throttled = (!in_sync_ || MUTANT("throttle-holds-those-in-sync")) &&
                     config_->follower_throttled.holds(identity_.index, services_.self);
@@ -135,6 +135,7 @@ Followed Partition::cut_log(const LeaderAnswer& answer) {
   Cut cut;
   {
     std::lock_guard lock(mutex_);
+    if (settling_) return failure(name().to_string() + " is moving to another log directory");
     if (!follows_locked(answer.leader_epoch)) return {.kind = Followed::Kind::kStale};
     if (log_->failed()) return failure(log_->failed()->what);
     auto planned = plan_cut_locked(answer);
@@ -172,7 +173,7 @@ Followed Partition::cut_log(const LeaderAnswer& answer) {
 // falls first.
 io::IoResult<void> Partition::carry_out(const Cut& cut) {
   const base::WallMs now = services_.clock->wall_ms();
-  LogDirectory& directory = *services_.directory;
+  LogDirectory& directory = *directory_;
   services_.diag->info("replica",
                        cut.fully ? "a log starts over where its leader's does"
                                  : "a log is cut where its leader's parted from it",

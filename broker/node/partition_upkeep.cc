@@ -11,11 +11,13 @@ using wire::ErrorCode;
 
 // ---- flushing
 
-FlushBatch Partition::take_unflushed() {
+FlushBatch Partition::take_unflushed(const Flusher& by) {
   std::lock_guard lock(mutex_);
   ++works_under_way_;
-  // A cut makes durable what it leaves.
-  return closed_ == ErrorCode::kNone && !cutting_ ? log_->take_unflushed() : FlushBatch();
+  // A cut makes durable what it leaves. The flusher of a directory that the log has left must not
+  // call anything durable.
+  const bool quiet = closed_ != ErrorCode::kNone || cutting_ || settling_;
+  return quiet || &by != flusher_ ? FlushBatch() : log_->take_unflushed();
 }
 
 void Partition::flushed(const FlushBatch& batch, const io::IoResult<void>& result) {
@@ -43,7 +45,9 @@ void Partition::flushed(const FlushBatch& batch, const io::IoResult<void>& resul
 }
 
 void Partition::work_ended_locked() {
-  if (--works_under_way_ == 0 && on_quiet_) quiet_home_->post(std::exchange(on_quiet_, nullptr));
+  if (works_under_way_ > 0) --works_under_way_;
+  if (works_under_way_ > 0 || settling_ || !on_quiet_) return;
+  quiet_home_->post(std::exchange(on_quiet_, nullptr));
 }
 
 // ---- the rest
@@ -93,7 +97,7 @@ void Partition::set_config(std::shared_ptr<const config::TopicConfig> config,
     // A laxer durability may have made more visible.
     woken = settle_locked();
     if (log_->wants_flush() && log_->failed() == std::nullopt) {
-      flusher_.request_sync(shared_from_this());
+      flusher_->request_sync(shared_from_this());
     }
   }
   tell(std::move(woken));
@@ -113,7 +117,7 @@ void Partition::close(ErrorCode why) {
 void Partition::when_quiet(io::Executor& home, io::Executor::Work work) {
   std::lock_guard lock(mutex_);
   CHECK(closed_ != ErrorCode::kNone);
-  if (works_under_way_ == 0) return home.post(std::move(work));
+  if (works_under_way_ == 0 && !settling_) return home.post(std::move(work));
   quiet_home_ = &home;
   on_quiet_ = std::move(work);
 }
@@ -122,6 +126,7 @@ io::IoResult<void> Partition::close_log() {
   std::unique_lock lock(mutex_);
   CHECK(closed_ != ErrorCode::kNone);
   cut_ended_.wait(lock, [&] { return !cutting_; });
+  if (held_) return io::io_failure(EIO, name().to_string() + ": its new directory has failed");
   return log_->close();
 }
 

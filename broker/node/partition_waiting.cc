@@ -28,7 +28,7 @@ bool Partition::has_reached_locked(const Waiter& waiter) const {
 
 void Partition::sync_for_waiter_locked() {
   if (config_->durability != config::Durability::kFsync || log_->failed()) return;
-  if (log_->durable_end() < log_->end_offset()) flusher_.request_sync(shared_from_this());
+  if (log_->durable_end() < log_->end_offset()) flusher_->request_sync(shared_from_this());
 }
 
 bool Partition::await_committed(base::Offset end, io::Executor& home,
@@ -93,7 +93,7 @@ bool Partition::await_flushed(base::Offset end, io::Executor& home,
     return false;
   }
   waiters_.push_back(std::move(waiter));
-  flusher_.request_sync(shared_from_this());
+  flusher_->request_sync(shared_from_this());
   return false;
 }
 

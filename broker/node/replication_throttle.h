@@ -33,10 +33,12 @@ class ReplicationThrottle {
 struct ReplicationThrottles {
   ReplicationThrottle leader;    // of what is sent to followers
   ReplicationThrottle follower;  // of what is asked of leaders
+  ReplicationThrottle moves;     // of what is copied between log directories
 
   void set(const config::ThrottleRates& rates) {
     leader.set_bound(rates.leader);
     follower.set_bound(rates.follower);
+    moves.set_bound(rates.moves);
   }
 };
 

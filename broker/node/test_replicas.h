@@ -6,13 +6,14 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "broker/log/flusher.h"
-#include "broker/log/log_directory.h"
+#include "broker/log/log_directories.h"
 #include "broker/node/hosting.h"
 #include "broker/node/partition.h"
+#include "broker/node/replica_copy.h"
 #include "common/record/builder.h"
 #include "common/record/record_view.h"
 #include "tests/sim/disk/sim_disk.h"
@@ -75,6 +76,7 @@ class Replica {
     world_.run_for(100ms);
     executor->kill();
     flusher->abandon();
+    if (other) other->flusher.abandon();
   }
 
   void boot(std::int64_t broker_epoch) {
@@ -82,9 +84,9 @@ class Replica {
     const std::string life = std::to_string(id) + "/" + std::to_string(++lives_);
     executor = std::make_unique<sim::SimExecutor>(world_, "executor " + life);
     base::Random random = world_.random("directory " + life);
-    directory = std::move(
-        *LogDirectory::open(disk, "/data", "cluster", base::BrokerId(id), random, diag_, {}));
-    flusher = std::make_unique<Flusher>(disk, "/data", directory->health(), *executor);
+    store = open_store("/data", random);
+    directory = store->directory.get();
+    flusher = &store->flusher;
     const PartitionName name{"t", 0};
     std::unique_ptr<Log> log;
     if (lives_ == 1) {
@@ -98,12 +100,21 @@ class Replica {
         Partition::Identity{"t", {1, 1}, 0}, std::move(log), config_,
         ReplicaServices{.self = base::BrokerId(id),
                         .flusher = *flusher,
-                        .directory = directory.get(),
+                        .directory = directory,
                         .clock = &clock_,
                         .diag = &diag_,
                         .lag_max = 10s,
                         .isr_change_wanted = [this](const auto&) { wants_isr_change = true; }},
         directory->high_watermark_of(name).value_or(base::Offset(0)));
+  }
+
+  // For a partition that moves from `store`.
+  void open_other() {
+    base::Random random = world_.random("other");
+    other = open_store("/other", random);
+  }
+  ReplicaCopy copy_to_other() {
+    return {partition, *store, *other, {disk, clock_, diag_, placement}, world_.random("copy")};
   }
 
   void crash() {
@@ -112,8 +123,7 @@ class Replica {
     flusher->abandon();
     disk.crash();
     partition.reset();
-    flusher.reset();
-    directory.reset();
+    store.reset();
     executor.reset();
   }
 
@@ -149,12 +159,20 @@ class Replica {
   base::BrokerEpoch epoch;
   sim::SimDisk disk;
   std::unique_ptr<sim::SimExecutor> executor;
-  std::unique_ptr<LogDirectory> directory;
-  std::unique_ptr<Flusher> flusher;
+  std::unique_ptr<LogStore> store;
+  LogDirectory* directory = nullptr;  // of `store`, as is the flusher
+  Flusher* flusher = nullptr;
+  std::unique_ptr<LogStore> other;
+  std::mutex placement;
   std::shared_ptr<Partition> partition;
   bool wants_isr_change = false;
 
  private:
+  std::unique_ptr<LogStore> open_store(const char* path, base::Random& random) {
+    auto opened = LogDirectory::open(disk, path, "cluster", base::BrokerId(id), random, diag_, {});
+    return std::make_unique<LogStore>(std::move(*opened), disk, *executor, FlusherOptions{});
+  }
+
   sim::World& world_;
   sim::SimClock clock_;
   base::SilentDiag diag_;

@@ -17,7 +17,8 @@ std::optional<std::int64_t> rate(const BrokerLayers& layers, std::string_view ke
 
 ThrottleRates ThrottleRates::resolve(const BrokerLayers& layers) {
   return {.leader = rate(layers, "leader.replication.throttled.rate"),
-          .follower = rate(layers, "follower.replication.throttled.rate")};
+          .follower = rate(layers, "follower.replication.throttled.rate"),
+          .moves = rate(layers, "replica.alter.log.dirs.io.max.bytes.per.second")};
 }
 
 }  // namespace config

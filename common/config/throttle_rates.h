@@ -12,6 +12,8 @@ namespace config {
 struct ThrottleRates {
   std::optional<std::int64_t> leader;    // leader.replication.throttled.rate
   std::optional<std::int64_t> follower;  // follower.replication.throttled.rate
+  // replica.alter.log.dirs.io.max.bytes.per.second
+  std::optional<std::int64_t> moves;
 
   static ThrottleRates resolve(const BrokerLayers& layers);
 };

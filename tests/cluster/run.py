@@ -21,6 +21,7 @@ import test_balance  # noqa: E402
 import test_dev  # noqa: E402
 import test_directories  # noqa: E402
 import test_lost_disk  # noqa: E402
+import test_moves  # noqa: E402
 import test_quorum  # noqa: E402
 import test_racks  # noqa: E402
 import test_throttle  # noqa: E402
@@ -199,6 +200,7 @@ def main():
     test_quorum.run_quorum(suite, arguments.binaries)
     test_lost_disk.run_lost_disk(suite, arguments.binaries)
     test_directories.run_directories(suite, arguments.binaries)
+    test_moves.run_moves(suite, arguments.binaries, sys.modules[__name__])
     test_balance.run_balance(suite, arguments.binaries)
     test_racks.run_racks(suite, arguments.binaries)
     test_throttle.run_throttle(suite, arguments.binaries)

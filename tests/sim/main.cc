@@ -40,6 +40,7 @@ const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"lost-leader", sim::run_lost_leader},
     {"balance", sim::run_balance},
     // A few operations for each seed: forty seeds in a row are all of them.
+    {"node-moves", [](sim::World& world) { sim::run_node_moves(world, 40); }},
     {"node-each-operation", [](sim::World& world) { sim::run_node_each_operation(world, 40); }},
 };
 

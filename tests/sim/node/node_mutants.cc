@@ -11,22 +11,30 @@
 
 namespace {
 
-constexpr const char* kMutants[] = {
-    "node-acks-before-sync", "node-shows-unsynced", "node-checks-no-sequence",
-    "node-acks-failed-sync", "node-forgets-starts", "node-acks-duplicates-at-once",
+void run_moves(sim::World& world) { sim::run_node_moves(world, 7); }
+
+struct Mutant {
+  const char* name;
+  void (*workload)(sim::World&);
+};
+constexpr Mutant kMutants[] = {
+    {"node-acks-before-sync", &sim::run_node},   {"node-shows-unsynced", &sim::run_node},
+    {"node-checks-no-sequence", &sim::run_node}, {"node-acks-failed-sync", &sim::run_node},
+    {"node-forgets-starts", &sim::run_node},     {"node-acks-duplicates-at-once", &sim::run_node},
+    {"move-counts-before-flush", &run_moves},    {"move-counts-at-once", &run_moves},
 };
 constexpr std::uint64_t kSeedsMax = 60;
 
 // In a child each, as a defect may well abort.
-bool fails(const char* mutant, std::uint64_t seed) {
+bool fails(const Mutant& mutant, std::uint64_t seed) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::close(2);  // the CHECKs of defects are noise
-    base::active_mutant = mutant;
+    base::active_mutant = mutant.name;
     sim::World world(seed);
-    sim::run_node(world);
+    mutant.workload(world);
     if (world.failed()) {
-      std::printf("%-30s seed %llu: %s\n", mutant, static_cast<unsigned long long>(seed),
+      std::printf("%-30s seed %llu: %s\n", mutant.name, static_cast<unsigned long long>(seed),
                   world.why().c_str());
       std::fflush(stdout);
     }
@@ -41,12 +49,12 @@ bool fails(const char* mutant, std::uint64_t seed) {
 
 int main(int argc, char** argv) {
   int missed = 0;
-  for (const char* mutant : kMutants) {
-    if (argc > 1 && argv[1] != std::string(mutant)) continue;
+  for (const Mutant& mutant : kMutants) {
+    if (argc > 1 && argv[1] != std::string(mutant.name)) continue;
     std::uint64_t seed = 1;
     while (seed <= kSeedsMax && !fails(mutant, seed)) ++seed;
     if (seed <= kSeedsMax) continue;
-    std::printf("%-30s missed\n", mutant);
+    std::printf("%-30s missed\n", mutant.name);
     ++missed;
   }
   return missed == 0 ? 0 : 1;

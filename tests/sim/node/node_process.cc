@@ -10,11 +10,11 @@ namespace {
 constexpr const char* kData = "/data";
 constexpr const char* kLogs = "/data/logs";
 
-config::BrokerConfig node_config() {
+config::BrokerConfig node_config(const std::vector<std::string>& log_dirs) {
   auto config = config::BrokerConfig::defaults();
   config.node_id = 1;
   config.data_dir = kData;
-  config.log_dirs = {kLogs};
+  config.log_dirs = log_dirs;
   config.offsets_topic_num_partitions = 2;
   config.transaction_log_num_partitions = 2;
   config.transaction_abort_check_interval_ms = 300;
@@ -77,7 +77,7 @@ void NodeProcess::start_broker() {
                     .controller = *client_,
                     .random = world_.random("broker " + std::to_string(life_)),
                     .reactors = {{*executor_, *net_}}},
-      node_config());
+      node_config(log_dirs));
   broker_->start(
       controller_->image()->cluster_id().to_string(), {{"PLAINTEXT", kNodeHost, kNodePort}},
       [this](io::IoResult<void> started) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/broker.h"
 #include "controller/controller.h"
@@ -39,6 +40,8 @@ class NodeProcess {
   bool out_of_service() const;
   broker::Broker* broker() { return broker_.get(); }
 
+  // Before start().
+  std::vector<std::string> log_dirs = {"/data/logs"};
   SimDisk disk;
   // Failures of the start are expected: the disk is made to fail.
   bool may_fail_to_start = false;

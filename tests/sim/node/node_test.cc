@@ -38,5 +38,14 @@ TEST(Node, SurvivesAFaultAtEachOperation) {
   ASSERT_FALSE(world.failed()) << world.why();
 }
 
+// Goal: a partition moves to another log directory and loses nothing, whatever fails at whichever
+// operation of the disk. Method: as above, with partitions that move all the time.
+TEST(Node, MovesBetweenDirectoriesThroughAFaultAtEachOperation) {
+  World world(from_environment("SIM_SEED", 1));
+  world.set_verbose(from_environment("SIM_VERBOSE", 0) != 0);
+  run_node_moves(world, from_environment("SIM_STRIDE", 12));
+  ASSERT_FALSE(world.failed()) << world.why();
+}
+
 }  // namespace
 }  // namespace sim

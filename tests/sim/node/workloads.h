@@ -17,6 +17,12 @@ void run_node(World& world);
 // full for a while or the network cut. Promises are kept and everybody gets done.
 void run_node_each_operation(World& world, std::uint64_t stride = 1);
 
+// A node with two log directories: partitions move between them, over and over, while they are
+// written and read. At every `stride`th disk operation of that, beginning with one that the seed
+// chooses, power is lost, the process killed or the operation failed. Nothing acknowledged is lost
+// or doubled, everything is in one place after the next start, and everybody gets done.
+void run_node_moves(World& world, std::uint64_t stride = 1);
+
 // Transactional producers of both versions of the protocol that read, process and write, under
 // crashes, timeouts, lost connections and EndTxn that arrive late: transactions are seen whole or
 // not at all, and their offsets with them.
