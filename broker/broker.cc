@@ -8,6 +8,7 @@
 #include "broker/node/controller_client.h"
 #include "broker/node/coordinator.h"
 #include "broker/node/isr_changes.h"
+#include "broker/node/leader_check.h"
 #include "broker/node/metadata_follower.h"
 #include "broker/node/producer_ids.h"
 #include "broker/node/registrar.h"
@@ -147,13 +148,15 @@ void Broker::begin() {
   node_.groups = groups_.get();
   peers_ = std::make_unique<BrokerPeers>(node_, seams_.random.split("peers"));
   node_.peers = peers_.get();
+  leader_check_ = std::make_unique<LeaderCheck>(node_);
+  node_.leader_check = leader_check_.get();
   transactions_ = std::make_unique<TxnCoordinators>(node_);
   node_.transactions = transactions_.get();
   isr_changes_->start();
   metadata_->start(
       node_.broker_id,
       [this](const meta::ImagePtr& before, const meta::ImagePtr& after, const meta::Delta& delta) {
-        node_.losses.on_change(before, *after, delta, home().now());
+        node_.losses.on_change(*before, *after, delta);
         hosting_->on_change(after, delta);
         groups_->on_change(before, after, delta);
         transactions_->on_change(before, after, delta);

@@ -99,6 +99,7 @@ class Broker {
   std::unique_ptr<DirectoryWatch> directory_watch_;
   SizeReport size_report_{table_};
   std::unique_ptr<BrokerPeers> peers_;
+  std::unique_ptr<LeaderCheck> leader_check_;
   std::unique_ptr<TxnCoordinators> transactions_;
   std::unique_ptr<GroupCoordinators> groups_;
   std::unique_ptr<IsrChanges> isr_changes_;

@@ -30,9 +30,7 @@ struct Context {
   const io::Address& peer;
   const io::Address& local;
   std::string_view listener;  // name of the listener that the connection came in by
-  // Of the connection, and lives as long: the metadata that its last Metadata answer told, -1
-  // before.
-  base::Offset& metadata_told;
+  bool& metadata_asked;       // the connection's, and lives as long: Metadata was answered on it
 };
 
 // Where finished responses go: the session, which sends them in the order of the requests.

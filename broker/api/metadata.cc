@@ -4,11 +4,13 @@
 // broker/node/recent_losses.h for what it is told.
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "broker/api/handlers.h"
 #include "broker/api/lookup.h"
 #include "broker/node/controller_client.h"
 #include "broker/node/hosting.h"
+#include "broker/node/leader_check.h"
 #include "common/base/mutant.h"
 #include "common/wire/msg/metadata_request.h"
 #include "common/wire/msg/metadata_response.h"
@@ -20,9 +22,9 @@ using wire::ErrorCode;
 using Topic = wire::MetadataResponse::MetadataResponseTopic;
 
 constexpr std::chrono::seconds kAutoCreateTimeout{10};
-// Before a second question on a connection is answered: by then we have heard of the end of a
-// leader that the client may have heard of a little sooner.
-constexpr std::chrono::milliseconds kSecondThought{5};
+// A second question on a connection waits until so many leaders were found to be there, or lost:
+// its client may have heard a little sooner of the end of one.
+constexpr std::size_t kCheckedLeadersMax = 8;
 
 struct Wanted {
   bool all = false;
@@ -31,7 +33,6 @@ struct Wanted {
   bool cluster_operations = false;
   std::int16_t version = 0;
   std::string listener;
-  base::Offset told{-1};  // what the connection was told before
 };
 
 bool by_id(const wire::MetadataRequest::MetadataRequestTopic& topic) {
@@ -41,21 +42,7 @@ bool by_id(const wire::MetadataRequest::MetadataRequestTopic& topic) {
 // Errors of topics that could not be created, by name.
 using Refusals = std::map<std::string, ErrorCode, std::less<>>;
 
-// Who leads, as far as the client should rely on it.
-base::BrokerId leader(const Node& node, const meta::Topic& topic, std::size_t index,
-                      const Wanted& wanted) {
-  const base::BrokerId leader = topic.partitions[index].leader;
-  if (leader == meta::kNoBroker || !node.losses.any()) return leader;
-  if (MUTANT("metadata-names-lost-leaders")) return leader;
-  const base::Instant now = node.clock.now();
-  const bool asked_before = wanted.told >= base::Offset(0);
-  const bool hidden = node.losses.doubted(leader, now) ||
-                      (asked_before && node.losses.moved_since(wanted.told, topic.id, index, now));
-  return hidden ? meta::kNoBroker : leader;
-}
-
-Topic describe(const Node& node, const meta::Topic& topic, const meta::Image& image,
-               const Wanted& wanted) {
+Topic describe(const meta::Topic& topic, const meta::Image& image, const Wanted& wanted) {
   Topic out;
   out.name = topic.name;
   out.topic_id = topic.id;
@@ -66,10 +53,9 @@ Topic describe(const Node& node, const meta::Topic& topic, const meta::Image& im
     const meta::Partition& partition = topic.partitions[i];
     auto& each = out.partitions.emplace_back();
     each.partition_index = static_cast<std::int32_t>(i);
-    const base::BrokerId leads = leader(node, topic, i, wanted);
-    each.leader_id = leads.value();
+    each.leader_id = partition.leader.value();
     each.leader_epoch = partition.leader_epoch.value();
-    if (leads == meta::kNoBroker) each.error_code = ErrorCode::kLeaderNotAvailable;
+    if (partition.leader == meta::kNoBroker) each.error_code = ErrorCode::kLeaderNotAvailable;
     for (const auto id : partition.replicas) {
       each.replica_nodes.push_back(id.value());
       if (image.is_offline(id, partition)) each.offline_replicas.push_back(id.value());
@@ -98,9 +84,9 @@ Topic missing(const wire::MetadataRequest::MetadataRequestTopic& topic, const Re
 }
 
 wire::MetadataResponse build(const Node& node, const Wanted& wanted, const Refusals& refusals,
-                             base::Offset& told) {
+                             bool& asked) {
   const auto image = node.image();
-  told = image->offset();
+  asked = true;
   wire::MetadataResponse response;
   response.cluster_id = node.cluster_id;
   for (const auto& [id, broker] : image->brokers()) {
@@ -117,14 +103,14 @@ wire::MetadataResponse build(const Node& node, const Wanted& wanted, const Refus
   if (wanted.cluster_operations) response.cluster_authorized_operations = kClusterOperations;
   if (wanted.all) {
     for (const auto& [name, topic] : image->topics()) {
-      response.topics.push_back(describe(node, *topic, *image, wanted));
+      response.topics.push_back(describe(*topic, *image, wanted));
     }
     return response;
   }
   for (const auto& topic : wanted.topics) {
     const meta::Topic* found =
         by_id(topic) ? image->topic(topic.topic_id) : image->topic(topic.name.value_or(""));
-    response.topics.push_back(found != nullptr ? describe(node, *found, *image, wanted)
+    response.topics.push_back(found != nullptr ? describe(*found, *image, wanted)
                                                : missing(topic, refusals, wanted));
   }
   return response;
@@ -151,7 +137,7 @@ void create_then_reply(Context& context, Wanted wanted, proto::CreateTopicsReque
   io::Executor& home = context.reactor.executor;
   node.controller->create_topics(
       create, kAutoCreateTimeout, home,
-      [&node, &home, &told = context.metadata_told, wanted = std::move(wanted),
+      [&node, &home, &asked = context.metadata_asked, wanted = std::move(wanted),
        reply = std::move(reply)](std::expected<proto::CreateTopicsReply, CallError> made) mutable {
         Refusals refusals;
         base::Offset offset{-1};
@@ -168,10 +154,74 @@ void create_then_reply(Context& context, Wanted wanted, proto::CreateTopicsReque
         }
         node.hosting->when_applied(
             offset, home,
-            [&node, &told, wanted = std::move(wanted), refusals = std::move(refusals),
-             reply = std::move(reply)]() mutable { reply(build(node, wanted, refusals, told)); });
+            [&node, &asked, wanted = std::move(wanted), refusals = std::move(refusals),
+             reply = std::move(reply)]() mutable { reply(build(node, wanted, refusals, asked)); });
       });
 }
+
+// Who else leads what is wanted by name or id: so many of them at most.
+std::set<base::BrokerId> other_leaders(const Node& node, const Wanted& wanted, std::size_t most) {
+  std::set<base::BrokerId> leaders;
+  const auto image = node.image();
+  for (const auto& topic : wanted.topics) {
+    const meta::Topic* found =
+        by_id(topic) ? image->topic(topic.topic_id) : image->topic(topic.name.value_or(""));
+    if (found == nullptr) continue;
+    for (const meta::Partition& partition : found->partitions) {
+      if (leaders.size() == most) return leaders;
+      if (partition.leader != meta::kNoBroker && partition.leader != node.broker_id) {
+        leaders.insert(partition.leader);
+      }
+    }
+  }
+  return leaders;
+}
+
+// A second question on a connection: its client may have lost a leader. Lives on its reactor, held
+// by whatever goes on with it.
+class SecondAnswer : public std::enable_shared_from_this<SecondAnswer> {
+ public:
+  SecondAnswer(Context& context, Wanted wanted, Reply<wire::MetadataResponse> reply)
+      : node_(context.node),
+        reactor_(context.reactor),
+        wanted_(std::move(wanted)),
+        asked_(context.metadata_asked),
+        reply_(std::move(reply)) {}
+
+  void begin() {
+    auto leaders = other_leaders(node_, wanted_, kCheckedLeadersMax);
+    std::erase_if(leaders, [this](base::BrokerId id) { return doubted(id); });
+    node_.leader_check->run(reactor_, leaders, [self = shared_from_this()] {
+      self->reactor_.after(RecentLosses::kDoubt, [self] { self->look(); });
+      self->look();
+    });
+  }
+
+ private:
+  bool doubted(base::BrokerId id) const {
+    return !MUTANT("metadata-names-lost-leaders") && node_.losses.doubted(id, node_.clock.now());
+  }
+
+  // Answers, or waits for what the controller decides.
+  void look() {
+    if (!reply_) return;
+    const base::Offset seen = node_.image()->offset();
+    const auto leaders = other_leaders(node_, wanted_, SIZE_MAX);
+    if (std::ranges::any_of(leaders, [this](base::BrokerId id) { return doubted(id); })) {
+      return node_.hosting->when_applied(seen + 1, reactor_.executor,
+                                         [self = shared_from_this()] { self->look(); });
+    }
+    auto reply = std::move(*reply_);
+    reply_.reset();
+    reply(build(node_, wanted_, {}, asked_));
+  }
+
+  Node& node_;
+  Reactor& reactor_;
+  const Wanted wanted_;
+  bool& asked_;  // the connection's; the reply holds that
+  std::optional<Reply<wire::MetadataResponse>> reply_;
+};
 
 }  // namespace
 
@@ -180,7 +230,6 @@ void metadata(Context& context, const wire::MetadataRequest& request,
   Wanted wanted;
   wanted.version = context.version;
   wanted.listener = context.listener;
-  wanted.told = context.metadata_told;
   wanted.topic_operations = request.include_topic_authorized_operations;
   wanted.cluster_operations = request.include_cluster_authorized_operations;
   // Version 0 has no null: empty means all there.
@@ -194,13 +243,10 @@ void metadata(Context& context, const wire::MetadataRequest& request,
       return create_then_reply(context, std::move(wanted), std::move(create), std::move(reply));
     }
   }
-  if (wanted.told < base::Offset(0)) {
-    return reply(build(context.node, wanted, {}, context.metadata_told));
+  if (context.metadata_asked && !wanted.all) {
+    return std::make_shared<SecondAnswer>(context, std::move(wanted), std::move(reply))->begin();
   }
-  context.reactor.after(
-      kSecondThought,
-      [&node = context.node, &told = context.metadata_told, wanted = std::move(wanted),
-       reply = std::move(reply)]() mutable { reply(build(node, wanted, {}, told)); });
+  reply(build(context.node, wanted, {}, context.metadata_asked));
 }
 
 }  // namespace broker::api

@@ -118,7 +118,7 @@ void Session::handle_frame(base::BytesView frame) {
                   connection_->peer(),
                   connection_->local(),
                   listener_,
-                  metadata_told_};
+                  metadata_asked_};
   if (entry->pipelined) {
     auto operation = ProduceOperation::parse(context, in, std::move(reply));
     if (operation == nullptr) return end("refused: malformed request", what() + ": " + in.error());

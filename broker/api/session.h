@@ -76,7 +76,7 @@ class Session final : public io::ConnectionHandler,
   bool waits_for_all_ = false;  // the next request is handled once all before it are answered
   bool in_on_data_ = false;
   base::Instant last_activity_{};
-  base::Offset metadata_told_{-1};
+  bool metadata_asked_ = false;
   base::Timer idle_timer_;
 };
 

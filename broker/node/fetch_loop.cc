@@ -171,8 +171,8 @@ void FetchLoop::on_answer(wire::FetchResponse* response, const io::IoError& erro
   phase_ = Phase::kIdle;
   interrupt_timer_.cancel();
   if (response == nullptr) {
-    if (options_.losses != nullptr && error.code != ETIMEDOUT) {
-      options_.losses->lost(options_.leader, executor_.now());
+    if (options_.losses != nullptr) {
+      options_.losses->failed(options_.leader, error, executor_.now());
     }
     // The connection knows when to try again; what was sent is unknown.
     drop_session();

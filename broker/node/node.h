@@ -26,6 +26,7 @@ class MetadataFollower;
 class GroupCoordinators;
 class Hosting;
 class IsrChangeSink;
+class LeaderCheck;
 class LogDirectories;
 class ProducerIds;
 class Registrar;
@@ -46,6 +47,7 @@ struct Node {
   GroupCoordinators* groups = nullptr;      // any thread; see its header
   TxnCoordinators* transactions = nullptr;  // the same
   BrokerPeers* peers = nullptr;             // on any reactor
+  LeaderCheck* leader_check = nullptr;      // on any reactor
   Hosting* hosting = nullptr;               // what is said there
   ProducerIds* producer_ids = nullptr;      // any thread
   IsrChangeSink* isr_changes = nullptr;     // any thread; null: nobody asks for changes

@@ -1,14 +1,8 @@
-// What this broker knows of leaders that were lost just now, so that clients who lost them, too,
-// get an answer that helps. Who finds its connection to a leader broken asks another broker at
-// once, and if the answer says nothing new, many ask again only after a second.
-//
-//  - Doubts. Our own connection to a leader broke as well: its process has probably ended, and the
-//    controller is choosing another one. Until that is decided, or the doubt has lasted too long,
-//    the leader is not told to clients: LEADER_NOT_AVAILABLE makes them ask again soon.
-//  - Moves. A leader was fenced and what it led has moved. Who was last told of the old one is told
-//    once that there is none, and of the new one when it asks again, soon: librdkafka from 2.10 on
-//    ends its handle of a broker that is not named any more, and what it moves at the same time
-//    from that handle to the new leader is lost to it until it looks again, after a second.
+// Which leaders this broker has just lost, so that clients who lost them, too, get an answer that
+// helps. Who finds its connection to a leader broken asks another broker for metadata at once, long
+// before the controller has chosen another leader; if the answer says nothing new, many clients
+// look again only after a second. A leader that was lost is therefore in doubt: until the
+// controller has decided, or the doubt has lasted too long, their answer waits (metadata.cc).
 //
 // Any thread; while nobody was lost nothing is locked.
 #pragma once
@@ -19,6 +13,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/io/error.h"
 #include "common/meta/delta.h"
 #include "common/meta/image.h"
 
@@ -27,36 +22,22 @@ namespace broker {
 class RecentLosses {
  public:
   static constexpr base::Duration kDoubt = std::chrono::milliseconds(500);
-  static constexpr base::Duration kMoved = std::chrono::seconds(5);
 
-  // The connection to `leader` broke or was refused. Silence is none of this: it may last.
-  void lost(base::BrokerId leader, base::Instant now);
+  // A call to `leader` failed. Only a connection that broke or was refused counts: silence may
+  // last.
+  void failed(base::BrokerId leader, const io::IoError& error, base::Instant now);
   // It answered.
   void heard(base::BrokerId leader);
   // The metadata changed, in order of the changes.
-  void on_change(const meta::ImagePtr& before, const meta::Image& after, const meta::Delta& delta,
-                 base::Instant now);
+  void on_change(const meta::Image& before, const meta::Image& after, const meta::Delta& delta);
 
-  // Somebody was lost: the following may say yes.
-  bool any() const { return any_.load(std::memory_order_relaxed); }
   // Whether what the metadata says of this leader is in doubt.
   bool doubted(base::BrokerId leader, base::Instant now) const;
-  // Whether the partition lost its leader lately, after the metadata at `told`.
-  bool moved_since(base::Offset told, base::Uuid topic, std::size_t partition,
-                   base::Instant now) const;
 
  private:
-  struct Fenced {
-    base::Instant at;
-    base::Offset offset;    // of the change that says so
-    meta::ImagePtr before;  // what it led
-  };
-  void count();
-
   std::atomic<bool> any_{false};
   mutable std::mutex mutex_;
   std::map<base::BrokerId, base::Instant> lost_;  // when first, since it was heard of last
-  std::map<base::BrokerId, Fenced> fenced_;
 };
 
 }  // namespace broker

@@ -20,7 +20,7 @@ void run_coordinators(World& world);
 void run_throttled(World& world);
 
 // Leaders are killed one after the other. Clients that ask another broker at once are not sent back
-// to the dead one: they hear first that nobody leads, and of the next leader when they ask again.
+// to the dead one: they hear of the next leader.
 void run_lost_leader(World& world);
 
 // Three controllers and up to five brokers in three racks that join, drain and fail while balancing
