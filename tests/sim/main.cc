@@ -37,6 +37,7 @@ const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"cluster", sim::run_cluster},
     {"coordinators", sim::run_coordinators},
     {"throttled", sim::run_throttled},
+    {"lone-moves", sim::run_lone_moves},
     {"lost-leader", sim::run_lost_leader},
     {"balance", sim::run_balance},
     // A few operations for each seed: forty seeds in a row are all of them.

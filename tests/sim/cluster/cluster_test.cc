@@ -49,6 +49,17 @@ TEST(ClusterSimulation, BalancesBetweenFaults) {
   }
 }
 
+// Goal: a partition of one replica goes on while it moves, and loses nothing by it, as in Apache
+// Kafka: the leader is the only one in sync until the other has caught up. Method: seeds of the
+// workload of that name.
+TEST(ClusterSimulation, MovesTheOnlyReplica) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    World world(seed);
+    run_lone_moves(world);
+    ASSERT_EQ(world.verdict(), Verdict::kGood) << "seed " << seed << ": " << world.why();
+  }
+}
+
 // Goal: whoever loses a leader hears of the next one when it asks, not a second later. Method:
 // seeds of the workload of that name.
 TEST(ClusterSimulation, TellsOfTheNextLeader) {

@@ -1,5 +1,6 @@
 // Copying under a throttle, while nothing else is wrong: who is in sync stays so whatever the
-// throttle, and a move goes on at the rate that is allowed, to its end.
+// throttle, and a move goes on at the rate that is allowed, to its end; so does the only replica of
+// a partition, which meanwhile acknowledges alone.
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "common/wire/msg/incremental_alter_configs_request.h"
 #include "common/wire/msg/incremental_alter_configs_response.h"
 #include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/tail_reader.h"
 #include "tests/sim/cluster/workloads.h"
 #include "tests/sim/cluster/writer.h"
 
@@ -30,8 +32,9 @@ constexpr std::int8_t kBrokerResource = 4;
 
 class ThrottleRun {
  public:
-  explicit ThrottleRun(World& world)
+  ThrottleRun(World& world, std::int16_t replication_factor)
       : world_(world),
+        replication_factor_(replication_factor),
         random_(world.random("workload")),
         cluster_(world, {.brokers = 4}),
         admin_(world, cluster_.facts.network, "admin") {
@@ -44,25 +47,71 @@ class ThrottleRun {
   }
 
   void run() {
-    cluster_.start();
-    if (!create_topic()) return no_progress("the topic is not made");
-    if (!world_.run_until([&] { return cluster_.fully_replicated(kTopic); }, seconds(30))) {
-      return no_progress("not all replicas are in sync");
-    }
-    watch();
-    for (auto& each : writers_) each->start();
-    world_.run_for(seconds(4));
+    if (!begin()) return;
     if (!keep_in_sync_at_any_rate()) return;
-    for (auto& each : writers_) each->finish();
-    const auto all_done = [&] {
-      return std::ranges::all_of(writers_, [](const auto& each) { return each->done(); });
-    };
-    if (!world_.run_until(all_done, seconds(30))) return no_progress("a producer cannot finish");
+    if (!finish()) return;
     move_slowly();
     if (!world_.failed()) cluster_.check_replicas_equal(kTopic);
   }
 
+  // With one replica and acks=all. While it is copied only the leader is in sync, and acknowledges
+  // what it has itself; what that is moves along.
+  void run_lone() {
+    if (!begin()) return;
+    for (int i = 0; i < 3; ++i) {
+      if (!throttle(1)) return no_progress("the throttle is not set");
+      const std::int32_t target = begin_move();
+      if (target < 0) return;
+      const std::uint64_t before = acknowledged();
+      world_.run_for(seconds(3));
+      const meta::Partition* now = partition();
+      if (now == nullptr || now->adding.size() != 1 || now->isr.size() != 1) {
+        return cluster_.facts.wrong("the move was not held back");
+      }
+      if (acknowledged() < before + 10) return no_progress("a move keeps producers waiting");
+      if (!throttle(1'000'000'000)) return no_progress("the throttle is not lifted");
+      if (!arrive(target)) return;
+    }
+    if (world_.failed() || !finish()) return;
+    read_everything();
+  }
+
  private:
+  bool begin() {
+    cluster_.start();
+    if (!create_topic()) return no_progress("the topic is not made"), false;
+    if (!world_.run_until([&] { return cluster_.fully_replicated(kTopic); }, seconds(30))) {
+      return no_progress("not all replicas are in sync"), false;
+    }
+    watch();
+    for (auto& each : writers_) each->start();
+    world_.run_for(seconds(4));
+    return !world_.failed();
+  }
+
+  bool finish() {
+    for (auto& each : writers_) each->finish();
+    const auto all_done = [&] {
+      return std::ranges::all_of(writers_, [](const auto& each) { return each->done(); });
+    };
+    if (world_.run_until(all_done, seconds(30))) return true;
+    no_progress("a producer cannot finish");
+    return false;
+  }
+
+  // As a fresh consumer finds it where it has moved to.
+  void read_everything() {
+    PartitionHistory& history = cluster_.facts.history(kTopic, 0);
+    reader_ = std::make_unique<TailReader>(cluster_.facts, "fresh reader", cluster_.broker_hosts(),
+                                           kTopic, 0);
+    const auto end = history.by_offset().empty() ? 0 : history.by_offset().rbegin()->first + 1;
+    reader_->start();
+    if (!world_.run_until([&] { return reader_->position() >= end; }, seconds(60))) {
+      return no_progress("nobody can read everything");
+    }
+    history.check_contents(reader_->records(), 0, reader_->position());
+  }
+
   void no_progress(const std::string& why) {
     if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
   }
@@ -110,7 +159,11 @@ class ThrottleRun {
     auto& topic = request.topics.emplace_back();
     topic.name = kTopic;
     topic.num_partitions = 1;
-    topic.replication_factor = 3;
+    topic.replication_factor = replication_factor_;
+    // Of the replicas that are being added, too: with two, all would wait for the new one.
+    if (replication_factor_ == 1) {
+      topic.configs.push_back({.name = "min.insync.replicas", .value = "1"});
+    }
     return insist<wire::CreateTopicsResponse>(request, 7, [](const auto& response) {
       const ErrorCode code = response.topics.at(0).error_code;
       return code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists;
@@ -167,10 +220,21 @@ class ThrottleRun {
     return most;
   }
 
-  // The last replica goes to the broker that has none, within about five seconds.
+  // The last replica goes to a broker that has none, within about five seconds.
   void move_slowly() {
-    const auto rate = static_cast<std::int64_t>(size() / 5);
-    if (!throttle(rate)) return no_progress("the throttle is not set");
+    if (!throttle(static_cast<std::int64_t>(size() / 5))) {
+      return no_progress("the throttle is not set");
+    }
+    const base::Instant began = world_.now();
+    const std::int32_t target = begin_move();
+    if (target < 0 || !arrive(target)) return;
+    const base::Duration took = world_.now() - began;
+    world_.trace("moved", static_cast<std::uint64_t>(took / milliseconds(1)));
+    if (took < seconds(2)) cluster_.facts.wrong("the move was not held back");
+  }
+
+  // Who is to have the last replica; -1: nobody.
+  std::int32_t begin_move() {
     wire::AlterPartitionReassignmentsRequest request;
     request.timeout_ms = 1500;
     auto& topic = request.topics.emplace_back();
@@ -183,35 +247,44 @@ class ThrottleRun {
       break;
     }
     topic.partitions.emplace_back().replicas = target;
-    const base::Instant began = world_.now();
     if (!insist<wire::AlterPartitionReassignmentsResponse>(request, 1, [](const auto& response) {
           return response.error_code == ErrorCode::kNone;
         })) {
-      return no_progress("the move is not begun");
+      return no_progress("the move is not begun"), -1;
     }
+    return target.back();
+  }
+
+  bool arrive(std::int32_t target) {
     const auto arrived = [&] {
       const meta::Partition* now = partition();
       return now != nullptr && cluster_.fully_replicated(kTopic) &&
-             std::ranges::find(now->replicas, base::BrokerId(target.back())) != now->replicas.end();
+             std::ranges::find(now->replicas, base::BrokerId(target)) != now->replicas.end();
     };
-    if (!world_.run_until(arrived, seconds(60))) return no_progress("the move does not end");
-    const base::Duration took = world_.now() - began;
-    world_.trace("moved", static_cast<std::uint64_t>(took / milliseconds(1)));
-    if (took < seconds(2)) cluster_.facts.wrong("the move was not held back");
+    if (world_.run_until(arrived, seconds(60))) return true;
+    no_progress("the move does not end");
+    return false;
   }
 
   World& world_;
+  const std::int16_t replication_factor_;
   base::Random random_;
   Cluster cluster_;
   KafkaClient admin_;
   std::vector<std::unique_ptr<Writer>> writers_;
+  std::unique_ptr<TailReader> reader_;
 };
 
 }  // namespace
 
 void run_throttled(World& world) {
-  auto run = std::make_unique<ThrottleRun>(world);
+  auto run = std::make_unique<ThrottleRun>(world, std::int16_t{3});
   run->run();
+}
+
+void run_lone_moves(World& world) {
+  auto run = std::make_unique<ThrottleRun>(world, std::int16_t{1});
+  run->run_lone();
 }
 
 }  // namespace sim

@@ -19,6 +19,10 @@ void run_coordinators(World& world);
 // producers go on; a replica that moves takes as long as the throttle says, and arrives.
 void run_throttled(World& world);
 
+// The only replica of a partition moves from broker to broker, slowly, while producers write with
+// acks=all: they go on meanwhile, and what was acknowledged is there where it has moved to.
+void run_lone_moves(World& world);
+
 // Leaders are killed one after the other. Clients that ask another broker at once are not sent back
 // to the dead one: they hear of the next leader.
 void run_lost_leader(World& world);
