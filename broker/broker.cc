@@ -124,21 +124,8 @@ void Broker::begin() {
       IsrChanges::Options{.self = node_.broker_id,
                           .lag_max = std::chrono::milliseconds(config_.replica_lag_time_max_ms)});
   node_.throttles.set(config::ThrottleRates::resolve({.given = &config_.given}));
-  replicator_ = std::make_unique<Replicator>(
-      node_, seams_.random.split("replicator"),
-      Replicator::Options{
-          .listener = config_.inter_broker_listener_name,
-          .fetchers = static_cast<std::size_t>(std::max(1, config_.num_replica_fetchers)),
-          .fetch = {.self = node_.broker_id,
-                    .leader = {},
-                    .self_epoch = [this] { return registrar_->epoch(); },
-                    .partition_bytes_max = config_.replica_fetch_max_bytes,
-                    .response_bytes_max = config_.replica_fetch_response_max_bytes,
-                    .bytes_min = config_.replica_fetch_min_bytes,
-                    .wait_max = std::chrono::milliseconds(config_.replica_fetch_wait_max_ms),
-                    .frame_bytes_max = config_.socket_request_max_bytes,
-                    .throttle = &node_.throttles.follower,
-                    .losses = &node_.losses}});
+  replicator_ =
+      std::make_unique<Replicator>(node_, seams_.random.split("replicator"), replicator_options());
   node_.controller = controller_.get();
   node_.metadata = metadata_.get();
   node_.producer_ids = producer_ids_.get();
@@ -165,6 +152,21 @@ void Broker::begin() {
       },
       // The controller may take it for our end.
       [this] { registrar_->heartbeat_soon(); });
+}
+
+Replicator::Options Broker::replicator_options() {
+  return {.listener = config_.inter_broker_listener_name,
+          .fetchers = static_cast<std::size_t>(std::max(1, config_.num_replica_fetchers)),
+          .fetch = {.self = node_.broker_id,
+                    .leader = {},
+                    .self_epoch = [this] { return registrar_->epoch(); },
+                    .partition_bytes_max = config_.replica_fetch_max_bytes,
+                    .response_bytes_max = config_.replica_fetch_response_max_bytes,
+                    .bytes_min = config_.replica_fetch_min_bytes,
+                    .wait_max = std::chrono::milliseconds(config_.replica_fetch_wait_max_ms),
+                    .frame_bytes_max = config_.socket_request_max_bytes,
+                    .throttle = &node_.throttles.follower,
+                    .losses = &node_.losses}};
 }
 
 void Broker::describe_heartbeats() {

@@ -76,6 +76,7 @@ class Broker {
   void introduce(const std::string& cluster_id, std::vector<meta::Listener> listeners,
                  const LogDirectories::Left& left);
   void on_registered(const Registrar::Registered& registered);
+  Replicator::Options replicator_options();
   void describe_heartbeats();
   void begin();
   void on_applied(const meta::Image& after, const meta::Delta& delta);
