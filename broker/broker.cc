@@ -143,7 +143,7 @@ void Broker::begin() {
   metadata_->start(
       node_.broker_id,
       [this](const meta::ImagePtr& before, const meta::ImagePtr& after, const meta::Delta& delta) {
-        node_.losses.on_change(*before, *after, delta);
+        node_.losses.on_change(*before, *after, delta, home().now());
         hosting_->on_change(after, delta);
         groups_->on_change(before, after, delta);
         transactions_->on_change(before, after, delta);

@@ -86,12 +86,14 @@ Topic missing(const wire::MetadataRequest::MetadataRequestTopic& topic, const Re
 wire::MetadataResponse build(const Node& node, const Wanted& wanted, const Refusals& refusals,
                              bool& asked) {
   const auto image = node.image();
+  const base::Instant now = node.clock.now();
   asked = true;
   wire::MetadataResponse response;
   response.cluster_id = node.cluster_id;
   for (const auto& [id, broker] : image->brokers()) {
     const meta::Listener* address = broker->listener(wanted.listener);
-    if (broker->fenced || address == nullptr) continue;
+    const bool there = !broker->fenced || node.losses.fenced_lately(id, now);
+    if (!there || address == nullptr) continue;
     auto& out = response.brokers.emplace_back();
     out.node_id = id.value();
     out.host = address->host;

@@ -36,7 +36,7 @@ class Losses : public testing::Test {
     *batch.add_records() = record;
     auto step = meta::apply_entry(image, image->offset() + 1, 1, batch.SerializeAsString());
     ASSERT_TRUE(step.has_value()) << step.error();
-    losses.on_change(*image, *step->image, step->delta);
+    losses.on_change(*image, *step->image, step->delta, now);
     image = step->image;
   }
   void lose(int code = ECONNRESET) { losses.failed(kTwo, {code, "says the test"}, now); }
@@ -82,6 +82,30 @@ TEST_F(Losses, TheControllerDecides) {
   lose();
   change(registration());
   EXPECT_FALSE(doubted());
+}
+
+// Goal: who is fenced is taken leave of for a while, unless it comes back; who was fenced before we
+// heard of it is not.
+TEST_F(Losses, AFarewellEnds) {
+  const auto lately = [&] { return losses.fenced_lately(kTwo, now); };
+  EXPECT_FALSE(lately());
+  change(fence(true));
+  EXPECT_TRUE(lately());
+  EXPECT_FALSE(losses.fenced_lately(kThree, now));
+  now += RecentLosses::kFarewell - milliseconds(1);
+  EXPECT_TRUE(lately());
+  now += milliseconds(1);
+  EXPECT_FALSE(lately());
+  change(fence(false));
+  change(fence(true));
+  EXPECT_TRUE(lately());
+  change(fence(false));
+  EXPECT_FALSE(lately());
+  auto fenced_from_the_first = registration();
+  fenced_from_the_first.mutable_broker()->set_fenced(true);
+  image = std::make_shared<const meta::Image>();
+  change(fenced_from_the_first);
+  EXPECT_FALSE(lately());
 }
 
 }  // namespace

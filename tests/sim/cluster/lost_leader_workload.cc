@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/node/recent_losses.h"
 #include "common/wire/msg/create_topics_request.h"
 #include "common/wire/msg/create_topics_response.h"
 #include "common/wire/msg/fetch_request.h"
@@ -132,7 +133,10 @@ class LostLeaderRun {
     if (told->leader != now) cluster_.facts.wrong("another leader than the one that was told of");
     if (!answered(told = ask())) return;
     if (told->leader != now) cluster_.facts.wrong("the new leader is not told");
-    if (told->names(id)) cluster_.facts.wrong("a fenced broker is named");
+    if (!told->names(id)) cluster_.facts.wrong("the lost broker is not named any more");
+    world_.run_for(broker::RecentLosses::kFarewell);
+    if (!answered(told = ask())) return;
+    if (told->names(id)) cluster_.facts.wrong("a broker that is long gone is named");
     leader.start();
     if (!settled()) no_progress("the broker does not come back");
   }
