@@ -209,7 +209,9 @@ class SecondAnswer : public std::enable_shared_from_this<SecondAnswer> {
     if (!reply_) return;
     const base::Offset seen = node_.image()->offset();
     const auto leaders = other_leaders(node_, wanted_, SIZE_MAX);
-    if (std::ranges::any_of(leaders, [this](base::BrokerId id) { return doubted(id); })) {
+    const bool decided =
+        std::ranges::none_of(leaders, [this](base::BrokerId id) { return doubted(id); });
+    if (!decided && !node_.stopping) {
       return node_.hosting->when_applied(seen + 1, reactor_.executor,
                                          [self = shared_from_this()] { self->look(); });
     }

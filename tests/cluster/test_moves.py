@@ -58,6 +58,9 @@ class Move:
         report = json.loads(out[out.index("{"):].strip().splitlines()[0])
         return {each["logDir"]: each["partitions"] for each in report["brokers"][0]["logDirs"]}
 
+    def shown(self):
+        return [each for partitions in self.seen().values() for each in partitions]
+
     def is_over(self):
         now = {directory: held(directory, self.topic) for directory in self.dirs}
         return now == {self.dirs[0]: self.begin[self.dirs[1]], self.dirs[1]: self.begin[self.dirs[0]]} and not any(
@@ -78,9 +81,9 @@ def move_under_load(folder, binaries, members):
         # So slow that it is under way when the broker is killed.
         told = move.tool("--execute", "--replica-alter-log-dirs-throttle", "1000", "--timeout", "30000")
         equal(told.count("Successfully started moving log directory"), count, told)
-        seen = [each for partitions in move.seen().values() for each in partitions]
+        until("a copy that kafka-log-dirs shows", 30, lambda: any(each["isFuture"] for each in move.shown()))
+        seen = move.shown()
         equal(len([each for each in seen if not each["isFuture"]]), count, f"replicas that kafka-log-dirs shows: {seen}")
-        check([each for each in seen if each["isFuture"]], f"kafka-log-dirs shows no copy: {seen}")
         first.kill()
         first.start()
         until("the moves go on after kill -9", 60, lambda: any(futures(directory) for directory in dirs) or move.is_over())

@@ -125,6 +125,7 @@ class TxnRun {
     world_.run_for(seconds(6));
     if (world_.failed()) return;
     faulty_ = false;
+    node_.disk.stop_at(std::nullopt);
     world_.run_for(seconds(1));  // a clean stop that is under way ends
     if (!node_.up()) node_.start();
     if (!everybody_goes_on()) return;
