@@ -20,13 +20,17 @@ def producer(transactional_id):
     return made
 
 
+MOVED = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+         KafkaError._TRANSPORT)
+
+
 def committed_offset(consumer):
     """The library hands on that a coordinator has moved: whoever asks is to ask again."""
     for left in range(20, -1, -1):
         try:
             return consumer.committed([TopicPartition(INPUT, 0)], 30)[0].offset
         except KafkaException as failure:
-            if left == 0 or failure.args[0].code() != KafkaError.NOT_COORDINATOR:
+            if left == 0 or failure.args[0].code() not in MOVED:
                 raise
             consumer.poll(0.2)
 
