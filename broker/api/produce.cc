@@ -133,7 +133,7 @@ void run_produce_operations(Node& node, std::span<const std::shared_ptr<ProduceO
 }
 
 void ProduceOperation::settle() {
-  if (unverified_ > 0) return verify();
+  if (unverified_ > 0) return stand_in_line();
   if (request_.acks == 0) return answer_without_response();
   if (request_.acks == kAcksAll) {
     for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -154,9 +154,13 @@ void ProduceOperation::settle() {
 }
 
 void ProduceOperation::on_partition_event(std::uint64_t tag, ErrorCode error) {
-  if (answered_) return;
-  if (error != ErrorCode::kNone) refuse(items_[tag], error);
-  items_[tag].waiting = false;
+  Item& item = items_[tag];
+  if (std::exchange(item.in_line, false)) {
+    if (--in_line_ == 0 || error != ErrorCode::kNone) on_turn(error);
+    return;
+  }
+  if (answered_ || !std::exchange(item.waiting, false)) return;
+  if (error != ErrorCode::kNone) refuse(item, error);
   if (--waiting_ == 0) answer();
 }
 

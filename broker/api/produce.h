@@ -48,6 +48,7 @@ class ProduceOperation final : public PartitionListener,
     std::int32_t index = 0;
     bool fit = false;                         // passed the checks: to be appended
     bool waiting = false;                     // for its commit
+    bool in_line = false;                     // behind other batches that may begin a transaction
     std::optional<txn::Producer> unverified;  // waits for the coordinator; append has a guard
     std::vector<wire::ProduceResponse::BatchIndexAndErrorMessage> record_errors;
   };
@@ -57,10 +58,13 @@ class ProduceOperation final : public PartitionListener,
   void refuse(Item& item, wire::ErrorCode error, std::string message = {});
   // produce_txn.cc: batches that may begin a transaction in their partition.
   bool needs_verification(Item& item, const record::BatchView& batch);
+  void stand_in_line();
+  void on_turn(wire::ErrorCode error);
+  void leave_line(wire::ErrorCode why);
   void verify();
   void on_verified(const std::vector<wire::ErrorCode>& errors);
   bool must_ask_again() const;
-  void renew_guards();
+  void ask_again();
   void take_verdict(Item& item, wire::ErrorCode error);
   // After the appends: waits for what must be committed, or answers.
   void settle();
@@ -79,7 +83,9 @@ class ProduceOperation final : public PartitionListener,
   std::vector<Item> items_;
   std::size_t waiting_ = 0;
   std::size_t unverified_ = 0;
+  std::size_t in_line_ = 0;
   std::optional<base::Instant> verify_until_;
+  std::chrono::milliseconds ask_again_after_{1};
   std::shared_ptr<ProduceOperation> self_;  // set while only the timer knows of it
   bool answered_ = false;
   base::Timer timeout_;

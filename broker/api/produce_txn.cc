@@ -15,9 +15,13 @@ namespace {
 
 constexpr std::int16_t kAbortableSince = 11;
 constexpr std::int16_t kImplicitSince = 12;
-// While the transaction before is being completed we ask again ourselves, for so long.
-constexpr std::chrono::milliseconds kAskAgainAfter{20};
+// While the transaction before is being completed, which nearly always takes a sync or two, we ask
+// again ourselves, for so long, with pauses that double up to so much.
+constexpr std::chrono::milliseconds kAskAgainAfterAtMost{20};
 constexpr std::chrono::milliseconds kAskAgainFor{100};
+// A request that stands in two lines may wait for one that waits for it: two connections of one
+// producer, of which one is a zombie's.
+constexpr std::chrono::seconds kTurnWithin{1};
 
 // What clients of this version know.
 ErrorCode told(ErrorCode error, std::int16_t version) {
@@ -57,6 +61,53 @@ bool ProduceOperation::needs_verification(Item& item, const record::BatchView& b
   return true;
 }
 
+// One that came earlier for the same producer asks the coordinator for all behind it: when it has
+// begun the transaction they follow without asking. And a client that sends several without waiting
+// numbered its batches in that order, so that none may overtake another.
+void ProduceOperation::stand_in_line() {
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
+    if (!item.unverified ||
+        item.partition->await_turn_to_verify(item.unverified->id, *item.append.guard,
+                                             reactor_.executor, shared_from_this(), i)) {
+      continue;
+    }
+    item.in_line = true;
+    ++in_line_;
+  }
+  if (in_line_ == 0) return on_turn(ErrorCode::kNone);
+  timeout_.on_fire([this] { leave_line(ErrorCode::kConcurrentTransactions); });
+  reactor_.executor.timers().set(timeout_, reactor_.executor.now() + kTurnWithin);
+}
+
+void ProduceOperation::on_turn(ErrorCode error) {
+  if (error != ErrorCode::kNone) return leave_line(error);
+  timeout_.cancel();
+  for (Item& item : items_) {
+    if (item.unverified &&
+        item.partition->has_open_transaction(item.unverified->id, item.unverified->epoch)) {
+      --unverified_;
+      take_verdict(item, ErrorCode::kNone);
+    }
+  }
+  if (unverified_ > 0) return verify();
+  settle();
+}
+
+void ProduceOperation::leave_line(ErrorCode why) {
+  const auto self = shared_from_this();  // the partitions may hold the last other reference
+  for (Item& item : items_) {
+    if (std::exchange(item.in_line, false)) item.partition->stop_waiting(this);
+  }
+  in_line_ = 0;
+  timeout_.cancel();
+  for (Item& item : items_) {
+    if (item.unverified) take_verdict(item, why);
+  }
+  unverified_ = 0;
+  settle();
+}
+
 void ProduceOperation::verify() {
   const bool is_implicit = reply_.version() >= kImplicitSince;
   txn::AddPartitions asked{.id = *request_.transactional_id,
@@ -83,12 +134,9 @@ void ProduceOperation::on_verified(const std::vector<ErrorCode>& errors) {
       is_implicit && !errors.empty() && errors.front() == ErrorCode::kConcurrentTransactions;
   if ((is_early || must_ask_again()) && now < *verify_until_) {
     self_ = shared_from_this();
-    timeout_.on_fire([this] {
-      const auto kept = std::move(self_);
-      renew_guards();
-      verify();
-    });
-    reactor_.executor.timers().set(timeout_, now + kAskAgainAfter);
+    timeout_.on_fire([this] { ask_again(); });
+    reactor_.executor.timers().set(timeout_, now + ask_again_after_);
+    ask_again_after_ = std::min(2 * ask_again_after_, kAskAgainAfterAtMost);
     return;
   }
   std::size_t i = 0;
@@ -100,34 +148,32 @@ void ProduceOperation::on_verified(const std::vector<ErrorCode>& errors) {
 }
 
 // A marker came while we asked: it may be that of the transaction before, which is no reason to
-// refuse the next one. Or a batch before this one still waits, and would be refused behind it for
-// its sequence: asked again, the coordinator tells.
+// refuse the next one. Asked again, the coordinator tells.
 bool ProduceOperation::must_ask_again() const {
   return std::ranges::any_of(items_, [](const Item& item) {
-    if (!item.unverified) return false;
-    const auto producer = item.unverified->id;
-    return !item.partition->is_verified(producer, *item.append.guard) ||
-           !item.partition->is_first_to_verify(producer, *item.append.guard);
+    return item.unverified && !item.partition->is_verified(item.unverified->id, *item.append.guard);
   });
 }
 
-void ProduceOperation::renew_guards() {
+void ProduceOperation::ask_again() {
+  const auto kept = std::move(self_);
   for (const Item& item : items_) {
     if (item.unverified) {
       item.partition->renew_verification(item.unverified->id, *item.append.guard);
     }
   }
+  verify();
 }
 
 void ProduceOperation::take_verdict(Item& item, ErrorCode error) {
   const txn::Producer producer = *std::exchange(item.unverified, std::nullopt);
-  if (error == ErrorCode::kNone &&
-      (!item.partition->is_verified(producer.id, *item.append.guard) ||
-       !item.partition->is_first_to_verify(producer.id, *item.append.guard))) {
+  if (error == ErrorCode::kNone && !item.partition->is_verified(producer.id, *item.append.guard) &&
+      !item.partition->has_open_transaction(producer.id, producer.epoch)) {
     error = ErrorCode::kConcurrentTransactions;  // markers keep coming: the client may try again
   }
   if (error != ErrorCode::kNone) {
-    refuse(item, told(error, reply_.version()), "the transaction's coordinator refused the batch");
+    refuse(item, told(error, reply_.version()),
+           "not in the transaction: " + std::string(wire::name(error)));
   } else {
     item.fit = true;
     item.partition->append(item.append, node_.clock.wall_ms());

@@ -180,8 +180,9 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
 
   // ---- transactions
   // Nothing: a transaction of the producer is open here in this epoch, its next batch may be
-  // appended. Otherwise the coordinator has to be asked, and the batch to carry the guard; every
-  // guard is given back by end_verification().
+  // appended. Otherwise the request stands in the producer's line with the guard until it gives it
+  // back by end_verification(): when its turn has come, either the request before it has begun the
+  // transaction, or the coordinator has to be asked, and the batch to carry the guard.
   std::optional<TxnGuard> begin_verification(base::ProducerId producer_id,
                                              base::ProducerEpoch epoch);
   void end_verification(base::ProducerId producer_id, TxnGuard guard);
@@ -189,8 +190,12 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   void renew_verification(base::ProducerId producer_id, TxnGuard guard);
   // No marker has come since the guard was taken or renewed.
   bool is_verified(base::ProducerId producer_id, TxnGuard guard);
-  // No request that came earlier still asks about the producer.
-  bool is_first_to_verify(base::ProducerId producer_id, TxnGuard guard);
+  // Tells `listener` when nobody is left who came earlier, at once (returning true, without a
+  // call) when nobody is. An error: the partition is led in another epoch, or closed.
+  bool await_turn_to_verify(base::ProducerId producer_id, TxnGuard guard, io::Executor& home,
+                            std::shared_ptr<PartitionListener> listener, std::uint64_t tag);
+  // A transaction of the producer is open here in this epoch.
+  bool has_open_transaction(base::ProducerId producer_id, base::ProducerEpoch epoch);
   // May such a marker be appended? If so, guards are broken: what asks now asks too late.
   ProducerVerdict check_marker(base::ProducerId producer_id, base::ProducerEpoch epoch,
                                std::int32_t coordinator_epoch, int transaction_version);
@@ -270,7 +275,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   void flushed(const FlushBatch& batch, const io::IoResult<void>& result) override;
 
  private:
-  enum class Wanted : std::uint8_t { kCommitted, kVisible, kStable, kWritten, kDurable };
+  enum class Wanted : std::uint8_t { kCommitted, kVisible, kStable, kWritten, kDurable, kTurn };
   struct Waiter {
     Wanted wanted;
     base::Offset offset;
@@ -343,7 +348,8 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   std::atomic<std::uint64_t> produced_records_{0};
   std::atomic<std::uint64_t> fetched_bytes_{0};
   std::deque<Waiter> commit_waiters_;  // by offset, rising
-  std::vector<Waiter> waiters_;        // all others
+  std::map<TxnGuard, Waiter> turn_waiters_;
+  std::vector<Waiter> waiters_;  // all others
 
   std::optional<base::Offset> held_;  // not more, while a new directory does not count yet
   bool settling_ = false;             // exchange_log() to settle_exchange()

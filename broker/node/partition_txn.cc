@@ -20,7 +20,7 @@ bool is_open(const ProducerStates& producers, base::ProducerId id, base::Produce
 std::optional<TxnGuard> Partition::begin_verification(base::ProducerId producer_id,
                                                       base::ProducerEpoch epoch) {
   std::lock_guard lock(mutex_);
-  // While one request asks, those behind it keep their place by asking too.
+  // While one request asks, those behind it keep their place by standing in line.
   if (leading_ && is_open(log_->producers(), producer_id, epoch) && !guards_.is_held(producer_id)) {
     return std::nullopt;
   }
@@ -28,8 +28,16 @@ std::optional<TxnGuard> Partition::begin_verification(base::ProducerId producer_
 }
 
 void Partition::end_verification(base::ProducerId producer_id, TxnGuard guard) {
-  std::lock_guard lock(mutex_);
-  guards_.give_back(producer_id, guard);
+  Woken next;
+  {
+    std::lock_guard lock(mutex_);
+    guards_.give_back(producer_id, guard);
+    turn_waiters_.erase(guard);
+    if (auto waiter = turn_waiters_.extract(guards_.first(producer_id)); !waiter.empty()) {
+      next.push_back(std::move(waiter.mapped()));
+    }
+  }
+  tell(std::move(next));
 }
 
 void Partition::renew_verification(base::ProducerId producer_id, TxnGuard guard) {
@@ -42,9 +50,23 @@ bool Partition::is_verified(base::ProducerId producer_id, TxnGuard guard) {
   return guards_.is_whole(producer_id, guard);
 }
 
-bool Partition::is_first_to_verify(base::ProducerId producer_id, TxnGuard guard) {
+bool Partition::await_turn_to_verify(base::ProducerId producer_id, TxnGuard guard,
+                                     io::Executor& home,
+                                     std::shared_ptr<PartitionListener> listener,
+                                     std::uint64_t tag) {
   std::lock_guard lock(mutex_);
-  return guards_.is_first(producer_id, guard) || MUTANT("txn-verdicts-overtake");
+  if (guards_.first(producer_id) == guard || MUTANT("txn-verdicts-overtake")) return true;
+  turn_waiters_.emplace(guard, Waiter{.wanted = Wanted::kTurn,
+                                      .offset = {},
+                                      .home = &home,
+                                      .listener = std::move(listener),
+                                      .tag = tag});
+  return false;
+}
+
+bool Partition::has_open_transaction(base::ProducerId producer_id, base::ProducerEpoch epoch) {
+  std::lock_guard lock(mutex_);
+  return leading_ && is_open(log_->producers(), producer_id, epoch);
 }
 
 ProducerVerdict Partition::check_marker(base::ProducerId producer_id, base::ProducerEpoch epoch,

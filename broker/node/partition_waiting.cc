@@ -22,6 +22,8 @@ bool Partition::has_reached_locked(const Waiter& waiter) const {
       return log_->end_offset() > waiter.offset || visible_locked() > waiter.watermark;
     case Wanted::kDurable:
       return own_locked() >= waiter.offset;
+    case Wanted::kTurn:  // not a matter of offsets
+      return false;
   }
   return true;
 }
@@ -102,6 +104,7 @@ void Partition::stop_waiting(const PartitionListener* listener) {
   const auto mine = [&](const Waiter& waiter) { return waiter.listener.get() == listener; };
   std::erase_if(waiters_, mine);
   std::erase_if(commit_waiters_, mine);
+  std::erase_if(turn_waiters_, [&](const auto& entry) { return mine(entry.second); });
 }
 
 // ---- telling
@@ -138,6 +141,9 @@ void Partition::take_locked(Woken& woken, ErrorCode error, bool (*which)(const W
     return true;
   };
   std::erase_if(commit_waiters_, take);
+  for (auto at = turn_waiters_.begin(); at != turn_waiters_.end();) {
+    at = take(at->second) ? turn_waiters_.erase(at) : std::next(at);
+  }
   std::erase_if(waiters_, take);
 }
 

@@ -45,10 +45,10 @@ class TxnGuards {
     const auto at = line->second.find(guard);
     return at != line->second.end() && at->second;
   }
-  // Nobody who came earlier still asks.
-  bool is_first(base::ProducerId producer_id, TxnGuard guard) const {
+  // The guard of who came first and still asks; 0: nobody does.
+  TxnGuard first(base::ProducerId producer_id) const {
     const auto line = held_.find(producer_id);
-    return line == held_.end() || line->second.begin()->first >= guard;
+    return line == held_.end() ? 0 : line->second.begin()->first;
   }
   // A marker was written.
   void break_all(base::ProducerId producer_id) {
