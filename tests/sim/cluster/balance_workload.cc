@@ -9,14 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "common/wire/msg/create_topics_request.h"
-#include "common/wire/msg/create_topics_response.h"
 #include "controller/node/methods.h"
 #include "proto/controller.pb.h"
 #include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/fresh_readers.h"
+#include "tests/sim/cluster/insistent_admin.h"
 #include "tests/sim/cluster/move_watch.h"
 #include "tests/sim/cluster/operator_client.h"
-#include "tests/sim/cluster/tail_reader.h"
 #include "tests/sim/cluster/workloads.h"
 #include "tests/sim/cluster/writer.h"
 
@@ -46,9 +45,9 @@ class BalanceRun {
         random_(world.random("workload")),
         cluster_(world, options_for(random_)),
         watch_(cluster_, kReplicas),
-        admin_(world, cluster_.facts.network, "admin"),
-        operator_(cluster_) {
-    admin_.patience = seconds(2);
+        admin_(cluster_, [this] { return cluster_.brokers[random_.below(3)]->host(); }),
+        operator_(cluster_),
+        fresh_(cluster_) {
     cluster_.facts.slowness = std::int64_t{1} << random_.between(2, 8);
     for (std::int32_t i = 0; i < kWritten; ++i) {
       writers_.push_back(std::make_unique<Writer>(
@@ -59,10 +58,7 @@ class BalanceRun {
 
   void run() {
     cluster_.start();
-    create_topic();
-    if (!world_.run_until([&] { return created_; }, seconds(30))) {
-      return no_progress("the topic is not made");
-    }
+    if (!admin_.create({.name = kTopic, .partitions = kPartitions, .replicas = kReplicas})) return;
     for (auto& each : writers_) each->start();
     world_.after(seconds(1), [this] { step(); });
     world_.run_for(seconds(50));
@@ -72,27 +68,7 @@ class BalanceRun {
   }
 
  private:
-  void no_progress(const std::string& why) {
-    if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
-  }
-
-  void create_topic() {
-    admin_.aim(cluster_.brokers[random_.below(3)]->host());
-    wire::CreateTopicsRequest request;
-    request.timeout_ms = 1500;
-    auto& topic = request.topics.emplace_back();
-    topic.name = kTopic;
-    topic.num_partitions = kPartitions;
-    topic.replication_factor = kReplicas;
-    admin_.call<wire::CreateTopicsResponse>(request, 7, [this](const auto* response) {
-      using wire::ErrorCode;
-      if (response != nullptr) {
-        const ErrorCode code = response->topics.at(0).error_code;
-        created_ = code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists;
-      }
-      if (!created_) world_.after(milliseconds(100), [this] { create_topic(); });
-    });
-  }
+  void no_progress(const std::string& why) { cluster_.facts.no_progress(why); }
 
   // ---- what happens
 
@@ -264,15 +240,7 @@ class BalanceRun {
 
   void read_everything() {
     for (std::int32_t i = 0; i < kWritten && !world_.failed(); ++i) {
-      PartitionHistory& history = cluster_.facts.history(kTopic, i);
-      auto& reader = *readers_.emplace_back(std::make_unique<TailReader>(
-          cluster_.facts, "reader" + std::to_string(i), cluster_.broker_hosts(), kTopic, i));
-      const auto end = history.by_offset().empty() ? 0 : history.by_offset().rbegin()->first + 1;
-      reader.start();
-      if (!world_.run_until([&] { return reader.position() >= end; }, seconds(60))) {
-        return no_progress("nobody can read all of partition " + std::to_string(i));
-      }
-      history.check_contents(reader.records(), 0, reader.position());
+      fresh_.read(kTopic, i, "reader" + std::to_string(i));
     }
   }
 
@@ -280,13 +248,12 @@ class BalanceRun {
   base::Random random_;
   Cluster cluster_;
   MoveWatch watch_;
-  KafkaClient admin_;
+  InsistentAdmin admin_;
   OperatorClient operator_;
   std::vector<std::unique_ptr<Writer>> writers_;
-  std::vector<std::unique_ptr<TailReader>> readers_;
+  FreshReaders fresh_;
   std::int32_t joined_ = cluster_.at_first();  // brokers from 1 on
   std::int32_t draining_ = 0;
-  bool created_ = false;
   bool over_ = false;
 };
 

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "common/wire/msg/create_topics_request.h"
-#include "common/wire/msg/create_topics_response.h"
 #include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/fresh_readers.h"
+#include "tests/sim/cluster/insistent_admin.h"
 #include "tests/sim/cluster/mischief.h"
 #include "tests/sim/cluster/tail_reader.h"
 #include "tests/sim/cluster/workloads.h"
@@ -14,7 +14,6 @@
 namespace sim {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr const char* kTopic = "kept";
@@ -30,8 +29,9 @@ class ClusterRun {
                                     : random_.chance(1, 2) ? 4
                                                            : 5}),
         mischief_(cluster_, kTopic, kPartitions),
-        admin_(world, cluster_.facts.network, "admin") {
-    admin_.patience = seconds(2);
+        admin_(cluster_,
+               [this] { return cluster_.brokers[random_.below(cluster_.brokers.size())]->host(); }),
+        fresh_(cluster_) {
     // Some seeds are busy. Most have time for what is rare: sessions and timeouts that end,
     // elections, what comes after them.
     const auto calm = static_cast<std::int64_t>(world.random("pace").below(kPaces));
@@ -48,10 +48,9 @@ class ClusterRun {
 
   void run() {
     cluster_.start();
-    create_topic();
-    if (!world_.run_until([&] { return created_; }, seconds(30))) {
-      return no_progress("the topic is not made");
-    }
+    const bool made = admin_.create(
+        {.name = kTopic, .partitions = kPartitions, .configs = {{"segment.ms", "700"}}});
+    if (!made) return;
     for (auto& each : writers_) each->start();
     for (auto& each : readers_) each->start();
     mischief_.start(span_);
@@ -66,30 +65,7 @@ class ClusterRun {
                                                 "writer" + std::to_string(writers_.size()),
                                                 cluster_.broker_hosts(), std::move(options)));
   }
-  void no_progress(const std::string& why) {
-    if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
-  }
-
-  void create_topic() {
-    admin_.aim(any_broker().host());
-    wire::CreateTopicsRequest request;
-    request.timeout_ms = 1500;
-    auto& topic = request.topics.emplace_back();
-    topic.name = kTopic;
-    topic.num_partitions = kPartitions;
-    topic.replication_factor = 3;
-    topic.configs.push_back({"segment.ms", "700"});
-    admin_.call<wire::CreateTopicsResponse>(request, 7, [this](const auto* response) {
-      using wire::ErrorCode;
-      if (response != nullptr) {
-        const ErrorCode code = response->topics.at(0).error_code;
-        created_ = code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists;
-      }
-      if (!created_) world_.after(milliseconds(100), [this] { create_topic(); });
-    });
-  }
-
-  BrokerMachine& any_broker() { return *cluster_.brokers[random_.below(cluster_.brokers.size())]; }
+  void no_progress(const std::string& why) { cluster_.facts.no_progress(why); }
 
   // ---- the end
 
@@ -154,16 +130,9 @@ class ClusterRun {
   // A fresh consumer finds all that anybody was told of.
   void read_everything() {
     for (std::int32_t i = 0; i < kPartitions; ++i) {
-      PartitionHistory& history = cluster_.facts.history(kTopic, i);
-      // Kept: events of the world know it.
-      auto& reader = *readers_.emplace_back(std::make_unique<TailReader>(
-          cluster_.facts, "fresh reader" + std::to_string(i), cluster_.broker_hosts(), kTopic, i));
-      const auto end = history.by_offset().empty() ? 0 : history.by_offset().rbegin()->first + 1;
-      reader.start();
-      const bool read = world_.run_until([&] { return reader.position() >= end; }, seconds(60));
-      if (!read) return no_progress("nobody can read all of partition " + std::to_string(i));
-      world_.trace("read", static_cast<std::uint64_t>(reader.position()));
-      history.check_contents(reader.records(), 0, reader.position());
+      const auto end = fresh_.read(kTopic, i, "fresh reader" + std::to_string(i));
+      if (end < 0) return;
+      world_.trace("read", static_cast<std::uint64_t>(end));
     }
   }
 
@@ -171,11 +140,11 @@ class ClusterRun {
   base::Random random_;
   Cluster cluster_;
   Mischief mischief_;
-  KafkaClient admin_;
+  InsistentAdmin admin_;
   std::vector<std::unique_ptr<Writer>> writers_;
   std::vector<std::unique_ptr<TailReader>> readers_;
+  FreshReaders fresh_;
   base::Duration span_{};  // of the time in which things go wrong
-  bool created_ = false;
 };
 
 }  // namespace

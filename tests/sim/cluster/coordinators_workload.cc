@@ -3,9 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "common/wire/msg/create_topics_request.h"
-#include "common/wire/msg/create_topics_response.h"
 #include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/insistent_admin.h"
 #include "tests/sim/cluster/keepers.h"
 #include "tests/sim/cluster/workloads.h"
 
@@ -21,7 +20,10 @@ class CoordinatorsRun {
       : world_(world),
         random_(world.random("workload")),
         cluster_(world, {.brokers = 3}),
-        admin_(world, cluster_.facts.network, "admin") {
+        admin_(
+            cluster_,
+            [this] { return cluster_.brokers[random_.below(cluster_.brokers.size())]->host(); },
+            seconds(3)) {
     for (int i = 0; i < 3; ++i) {
       const std::string number = std::to_string(i);
       keepers_.push_back(
@@ -33,8 +35,7 @@ class CoordinatorsRun {
 
   void run() {
     cluster_.start();
-    create_topic();
-    if (!world_.run_until([&] { return created_; }, seconds(30))) return stuck("no topic is made");
+    if (!admin_.create({.name = "kept"})) return;
     for (auto& each : keepers_) each->start();
     if (!confirmed_again("at first")) return;
     mischief();
@@ -46,28 +47,6 @@ class CoordinatorsRun {
   }
 
  private:
-  void stuck(const std::string& why) {
-    if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
-  }
-
-  void create_topic() {
-    admin_.aim(cluster_.brokers[random_.below(cluster_.brokers.size())]->host());
-    wire::CreateTopicsRequest request;
-    request.timeout_ms = 1500;
-    auto& topic = request.topics.emplace_back();
-    topic.name = "kept";
-    topic.num_partitions = 1;
-    topic.replication_factor = 3;
-    admin_.call<wire::CreateTopicsResponse>(request, 7, [this](const auto* response) {
-      using wire::ErrorCode;
-      if (response != nullptr) {
-        const ErrorCode code = response->topics.at(0).error_code;
-        created_ = code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists;
-      }
-      if (!created_) world_.after(milliseconds(100), [this] { create_topic(); });
-    });
-  }
-
   // Brokers end and come back, one or all of them, with their power or without.
   void mischief() {
     if (over_) return;
@@ -99,16 +78,15 @@ class CoordinatorsRun {
           return true;
         },
         seconds(60));
-    if (!good) stuck("60 s " + when + ", no answer for " + who);
+    if (!good) cluster_.facts.no_progress("60 s " + when + ", no answer for " + who);
     return good;
   }
 
   World& world_;
   base::Random random_;
   Cluster cluster_;
-  KafkaClient admin_;
+  InsistentAdmin admin_;
   std::vector<std::unique_ptr<Keeper>> keepers_;
-  bool created_ = false;
   bool over_ = false;
 };
 

@@ -4,13 +4,12 @@
 #include <string>
 
 #include "broker/node/recent_losses.h"
-#include "common/wire/msg/create_topics_request.h"
-#include "common/wire/msg/create_topics_response.h"
 #include "common/wire/msg/fetch_request.h"
 #include "common/wire/msg/fetch_response.h"
 #include "common/wire/msg/metadata_request.h"
 #include "common/wire/msg/metadata_response.h"
 #include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/insistent_admin.h"
 #include "tests/sim/cluster/workloads.h"
 #include "tests/sim/node/kafka_client.h"
 
@@ -36,6 +35,7 @@ class LostLeaderRun {
   explicit LostLeaderRun(World& world)
       : world_(world),
         cluster_(world, {.brokers = 3}),
+        admin_(cluster_, [this] { return cluster_.brokers.front()->host(); }),
         reader_(world, cluster_.facts.network, "reader"),
         asker_(world, cluster_.facts.network, "asker") {
     reader_.patience = seconds(30);
@@ -43,31 +43,19 @@ class LostLeaderRun {
 
   void run() {
     cluster_.start();
-    if (!create_topic()) return no_progress("the topic is not made");
+    const auto serve = [&] { return cluster_.everybody_serves(); };
+    if (!world_.run_until(serve, seconds(30))) return no_progress("a broker does not serve");
+    if (!admin_.create({.name = kTopic})) return;
+    if (!settled()) return no_progress("not all replicas are in sync");
     for (int round = 0; round < kRounds && !world_.failed(); ++round) lose_one();
   }
 
  private:
-  void no_progress(const std::string& why) {
-    if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
-  }
+  void no_progress(const std::string& why) { cluster_.facts.no_progress(why); }
   bool settled() {
     return world_.run_until(
         [&] { return cluster_.everybody_serves() && cluster_.fully_replicated(kTopic); },
         seconds(30));
-  }
-
-  bool create_topic() {
-    wire::CreateTopicsRequest request;
-    request.timeout_ms = 1500;
-    auto& topic = request.topics.emplace_back();
-    topic.name = kTopic;
-    topic.num_partitions = 1;
-    topic.replication_factor = 3;
-    if (!world_.run_until([&] { return cluster_.everybody_serves(); }, seconds(30))) return false;
-    asker_.aim(cluster_.brokers.front()->host());
-    asker_.call<wire::CreateTopicsResponse>(request, 7, [](const auto*) {});
-    return settled();
   }
 
   // Asks whom `asker_` is aimed at.
@@ -143,6 +131,7 @@ class LostLeaderRun {
 
   World& world_;
   Cluster cluster_;
+  InsistentAdmin admin_;
   KafkaClient reader_;
   KafkaClient asker_;
 };

@@ -2,7 +2,6 @@
 // throttle, and a move goes on at the rate that is allowed, to its end; so does the only replica of
 // a partition, which meanwhile acknowledges alone.
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,12 +9,11 @@
 #include "broker/node/partition.h"
 #include "common/wire/msg/alter_partition_reassignments_request.h"
 #include "common/wire/msg/alter_partition_reassignments_response.h"
-#include "common/wire/msg/create_topics_request.h"
-#include "common/wire/msg/create_topics_response.h"
 #include "common/wire/msg/incremental_alter_configs_request.h"
 #include "common/wire/msg/incremental_alter_configs_response.h"
 #include "tests/sim/cluster/cluster.h"
-#include "tests/sim/cluster/tail_reader.h"
+#include "tests/sim/cluster/fresh_readers.h"
+#include "tests/sim/cluster/insistent_admin.h"
 #include "tests/sim/cluster/workloads.h"
 #include "tests/sim/cluster/writer.h"
 
@@ -37,8 +35,9 @@ class ThrottleRun {
         replication_factor_(replication_factor),
         random_(world.random("workload")),
         cluster_(world, {.brokers = 4}),
-        admin_(world, cluster_.facts.network, "admin") {
-    admin_.patience = seconds(2);
+        admin_(cluster_,
+               [this] { return cluster_.brokers[random_.below(cluster_.brokers.size())]->host(); }),
+        fresh_(cluster_) {
     for (int i = 0; i < 2; ++i) {
       writers_.push_back(std::make_unique<Writer>(cluster_.facts, "writer" + std::to_string(i),
                                                   cluster_.broker_hosts(),
@@ -73,13 +72,16 @@ class ThrottleRun {
       if (!arrive(target)) return;
     }
     if (world_.failed() || !finish()) return;
-    read_everything();
+    fresh_.read(kTopic, 0, "fresh reader");  // where it has moved to
   }
 
  private:
   bool begin() {
     cluster_.start();
-    if (!create_topic()) return no_progress("the topic is not made"), false;
+    InsistentAdmin::NewTopic topic{.name = kTopic, .replicas = replication_factor_};
+    // Of the replicas that are being added, too: with two, all would wait for the new one.
+    if (replication_factor_ == 1) topic.configs["min.insync.replicas"] = "1";
+    if (!admin_.create(topic)) return false;
     if (!world_.run_until([&] { return cluster_.fully_replicated(kTopic); }, seconds(30))) {
       return no_progress("not all replicas are in sync"), false;
     }
@@ -99,22 +101,7 @@ class ThrottleRun {
     return false;
   }
 
-  // As a fresh consumer finds it where it has moved to.
-  void read_everything() {
-    PartitionHistory& history = cluster_.facts.history(kTopic, 0);
-    reader_ = std::make_unique<TailReader>(cluster_.facts, "fresh reader", cluster_.broker_hosts(),
-                                           kTopic, 0);
-    const auto end = history.by_offset().empty() ? 0 : history.by_offset().rbegin()->first + 1;
-    reader_->start();
-    if (!world_.run_until([&] { return reader_->position() >= end; }, seconds(60))) {
-      return no_progress("nobody can read everything");
-    }
-    history.check_contents(reader_->records(), 0, reader_->position());
-  }
-
-  void no_progress(const std::string& why) {
-    if (!world_.failed()) world_.fail(Verdict::kNoProgress, why);
-  }
+  void no_progress(const std::string& why) { cluster_.facts.no_progress(why); }
   const meta::Partition* partition() const {
     const meta::ImagePtr image = cluster_.image();
     const meta::Topic* topic = image ? image->topic(kTopic) : nullptr;
@@ -133,43 +120,6 @@ class ThrottleRun {
     }
   }
 
-  // Asks any broker until the answer is good.
-  template <class Response, class Request>
-  bool insist(const Request& request, std::int16_t version,
-              std::function<bool(const Response&)> good) {
-    auto done = std::make_shared<bool>(false);
-    auto ask = std::make_shared<std::function<void()>>();
-    *ask = [this, request, version, good, done, again = std::weak_ptr(ask)] {
-      admin_.aim(cluster_.brokers[random_.below(cluster_.brokers.size())]->host());
-      admin_.call<Response>(request, version, [this, good, done, again](const Response* response) {
-        if (response != nullptr && good(*response)) *done = true;
-        if (*done) return;
-        world_.after(milliseconds(100), [again] {
-          if (const auto ask_again = again.lock()) (*ask_again)();
-        });
-      });
-    };
-    (*ask)();
-    return world_.run_until([done] { return *done; }, seconds(30));
-  }
-
-  bool create_topic() {
-    wire::CreateTopicsRequest request;
-    request.timeout_ms = 1500;
-    auto& topic = request.topics.emplace_back();
-    topic.name = kTopic;
-    topic.num_partitions = 1;
-    topic.replication_factor = replication_factor_;
-    // Of the replicas that are being added, too: with two, all would wait for the new one.
-    if (replication_factor_ == 1) {
-      topic.configs.push_back({.name = "min.insync.replicas", .value = "1"});
-    }
-    return insist<wire::CreateTopicsResponse>(request, 7, [](const auto& response) {
-      const ErrorCode code = response.topics.at(0).error_code;
-      return code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists;
-    });
-  }
-
   bool throttle(std::int64_t rate) {
     wire::IncrementalAlterConfigsRequest request;
     const auto add = [&](std::int8_t type, const std::string& name, const std::string& what,
@@ -185,10 +135,12 @@ class ThrottleRun {
     };
     add(kTopicResource, kTopic, "replicas", "*");
     add(kBrokerResource, "", "rate", std::to_string(rate));  // of all brokers
-    return insist<wire::IncrementalAlterConfigsResponse>(request, 1, [](const auto& response) {
-      return std::ranges::all_of(
-          response.responses, [](const auto& each) { return each.error_code == ErrorCode::kNone; });
-    });
+    return admin_.insist<wire::IncrementalAlterConfigsResponse>(
+        request, 1, [](const auto& response) {
+          return std::ranges::all_of(response.responses, [](const auto& each) {
+            return each.error_code == ErrorCode::kNone;
+          });
+        });
   }
 
   std::uint64_t acknowledged() const {
@@ -247,9 +199,9 @@ class ThrottleRun {
       break;
     }
     topic.partitions.emplace_back().replicas = target;
-    if (!insist<wire::AlterPartitionReassignmentsResponse>(request, 1, [](const auto& response) {
-          return response.error_code == ErrorCode::kNone;
-        })) {
+    if (!admin_.insist<wire::AlterPartitionReassignmentsResponse>(
+            request, 1,
+            [](const auto& response) { return response.error_code == ErrorCode::kNone; })) {
       return no_progress("the move is not begun"), -1;
     }
     return target.back();
@@ -270,9 +222,9 @@ class ThrottleRun {
   const std::int16_t replication_factor_;
   base::Random random_;
   Cluster cluster_;
-  KafkaClient admin_;
+  InsistentAdmin admin_;
   std::vector<std::unique_ptr<Writer>> writers_;
-  std::unique_ptr<TailReader> reader_;
+  FreshReaders fresh_;
 };
 
 }  // namespace

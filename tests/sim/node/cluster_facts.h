@@ -23,6 +23,7 @@ struct Facts {
   }
   Value new_value() { return ++last_value; }
   void wrong(const std::string& why) { world.fail(Verdict::kIncorrect, why); }
+  void no_progress(const std::string& why) { world.fail(Verdict::kNoProgress, why); }
 
   // How long a client waits before it does something again. Half of the time it does not dawdle,
   // so that slow clients too have several requests under way.
