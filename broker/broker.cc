@@ -118,6 +118,7 @@ void Broker::begin() {
           .retention_every = std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
   directory_watch_ = std::make_unique<DirectoryWatch>(node_, *directories_, home(),
                                                       [this] { registrar_->heartbeat_soon(); });
+  hosting_->on_moved([this](const Partition& partition) { directory_watch_->on_moved(partition); });
   describe_heartbeats();
   isr_changes_ = std::make_unique<IsrChanges>(
       home(), *controller_, *registrar_, table_, seams_.diag, seams_.random.split("isr"),

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "broker/node/hosting.h"
 #include "broker/node/partition.h"
 #include "common/meta/apply.h"
 #include "proto/controller.pb.h"
@@ -59,10 +58,6 @@ void DirectoryWatch::listen() {
 
 void DirectoryWatch::on_applied(const meta::Image& after, const meta::Delta& delta) {
   if (directories_.all().size() + directories_.unreadable().size() < 2) return;
-  // Of a broker that hosts partitions: known by now, and no replica moves before.
-  if (node_.hosting != nullptr) {
-    node_.hosting->on_moved([this](const Partition& partition) { on_moved(partition); });
-  }
   const auto table = node_.partitions->snapshot();
   for (const auto& [id, change] : delta.topics) {
     const meta::Topic* topic = after.topic(id);
