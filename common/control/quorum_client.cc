@@ -14,9 +14,10 @@
 namespace control {
 namespace {
 
-// Between two rounds over all members, none of which led.
-constexpr base::Duration kPauseMin = std::chrono::milliseconds(20);
-constexpr base::Duration kPauseMax = std::chrono::milliseconds(80);
+// How long at most a member is left alone that was asked and is not known to lead, and one that
+// refused ever more often. At least a quarter of it.
+constexpr base::Duration kRest = std::chrono::milliseconds(80);
+constexpr base::Duration kRestOfTheDead = std::chrono::milliseconds(500);
 
 // How often somebody is asked who votes.
 constexpr base::Duration kRefreshEvery = std::chrono::seconds(1);
@@ -48,8 +49,8 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
         connect_(std::move(connect)),
         configured_(std::move(configured)),
         addresses_(configured_) {
-    for (auto& [id, client] : given) members_.emplace(id, std::move(client));
-    for (const auto& [id, address] : addresses_) members_.emplace(id, connect_(id, address));
+    for (auto& [id, client] : given) members_[id].client = std::move(client);
+    for (const auto& [id, address] : addresses_) members_[id].client = connect_(id, address);
     CHECK(!members_.empty());
     known_.store(members_.size(), std::memory_order_relaxed);
     // Processes that start together do not all ask the same member first.
@@ -65,13 +66,8 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     call.request = std::move(request);
     call.deadline = executor_.now() + timeout;
     call.reply = std::move(reply);
-    call.again.on_fire([this, id] {
-      const auto at = calls_.find(id);
-      CHECK(at != calls_.end());
-      at->second.asked = 0;
-      attempt(id, pick());
-    });
-    attempt(id, pick());
+    call.again.on_fire([this, id] { find_one(id); });
+    find_one(id);
   }
 
   // Once it is owned by a shared_ptr.
@@ -93,9 +89,14 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     std::string request;
     base::Instant deadline;
     io::RpcReply reply;
-    std::size_t asked = 0;  // in this round
-    std::string heard;      // what the last member said
+    std::size_t asked = 0;  // since it has waited
     base::Timer again;
+  };
+  struct Member {
+    std::shared_ptr<io::RpcClient> client;
+    base::Instant asked{};
+    base::Duration rest{};  // from then on
+    int refusals = 0;       // in a row
   };
   // One that is no member any more, with the last call that may have been sent to it.
   struct Retired {
@@ -115,16 +116,45 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     return at == members_.end() ? members_.begin()->first : at->first;
   }
 
+  base::Duration pause(int refusals) {
+    const std::int64_t doubled = kRest.count() << std::min(refusals, 8);
+    const std::int64_t most = std::min(doubled, std::max(kRest, kRestOfTheDead).count());
+    return base::Duration(random_.between(most / 4, most));
+  }
+  void let_rest(Member& member, int refusals) {
+    member.asked = executor_.now();
+    member.rest = pause(refusals);
+  }
+
+  // The leader, else the next that does not rest; waits while all of them do.
+  void find_one(std::uint64_t id) {
+    Call& call = calls_.at(id);
+    call.asked = 0;
+    if (leader_ > 0) return attempt(id, leader_);
+    base::Instant soonest = call.deadline;
+    std::int32_t each = next_;
+    for (std::size_t i = 0; i < members_.size(); ++i, each = after(each)) {
+      const Member& member = members_.at(each);
+      if (member.asked + member.rest <= executor_.now()) return attempt(id, each);
+      soonest = std::min(soonest, member.asked + member.rest);
+    }
+    if (executor_.now() >= call.deadline) return give_up(id);
+    executor_.timers().set(call.again, soonest);
+  }
+
   void attempt(std::uint64_t id, std::int32_t member) {
     Call& call = calls_.at(id);
     const base::Duration left = call.deadline - executor_.now();
     if (left <= base::Duration::zero()) return give_up(id);
     ++call.asked;
-    members_.at(member)->call(
-        call.method, call.request, left,
-        [weak = weak_from_this(), id, member](io::IoResult<std::string> result) {
-          if (const auto self = weak.lock()) self->answered(id, member, std::move(result));
-        });
+    Member& asked = members_.at(member);
+    // Others that look for the leader meanwhile ask another one.
+    if (leader_ != member) let_rest(asked, asked.refusals);
+    asked.client->call(call.method, call.request, left,
+                       [weak = weak_from_this(), id, member](io::IoResult<std::string> result) {
+                         if (const auto self = weak.lock())
+                           self->answered(id, member, std::move(result));
+                       });
   }
 
   // ---- who votes
@@ -136,14 +166,14 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
       return calls_.empty() || calls_.begin()->first > each.last_call;
     });
     if (std::exchange(refreshing_, true)) return;
-    members_.at(pick())->call("Quorum/Members", proto::QuorumMembersRequest().SerializeAsString(),
-                              kRefreshTimeout,
-                              [weak = weak_from_this()](const io::IoResult<std::string>& result) {
-                                const auto self = weak.lock();
-                                if (!self) return;
-                                self->refreshing_ = false;
-                                if (result) self->take_voters(*result);
-                              });
+    members_.at(pick()).client->call(
+        "Quorum/Members", proto::QuorumMembersRequest().SerializeAsString(), kRefreshTimeout,
+        [weak = weak_from_this()](const io::IoResult<std::string>& result) {
+          const auto self = weak.lock();
+          if (!self) return;
+          self->refreshing_ = false;
+          if (result) self->take_voters(*result);
+        });
   }
 
   void take_voters(const std::string& bytes) {
@@ -161,14 +191,14 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     }
     if (!reply.from_leader()) addresses.insert(addresses_.begin(), addresses_.end());
     if (addresses.empty() || addresses == addresses_) return;
-    std::map<std::int32_t, std::shared_ptr<io::RpcClient>> members;
+    std::map<std::int32_t, Member> members;
     for (const auto& [id, address] : addresses) {
       const auto at = addresses_.find(id);
       const bool same = at != addresses_.end() && at->second == address;
-      members[id] = same ? members_.at(id) : connect_(id, address);
+      members[id] = same ? members_.at(id) : Member{.client = connect_(id, address)};
     }
-    for (auto& [id, client] : std::exchange(members_, std::move(members))) {
-      retired_.push_back({last_call_, std::move(client)});
+    for (auto& [id, member] : std::exchange(members_, std::move(members))) {
+      retired_.push_back({last_call_, std::move(member.client)});
     }
     addresses_ = std::move(addresses);
     known_.store(members_.size(), std::memory_order_relaxed);
@@ -181,35 +211,50 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
       const int code = result.error().code;
       if (code == ECONNREFUSED || code == ECONNRESET || code == ETIMEDOUT) doubt(member);
       if (code == ECONNREFUSED) {
-        return ask_next(id, member, 0, std::to_string(member) + ": " + result.error().what);
+        refused(member);
+        heard_ = std::to_string(member) + ": " + result.error().what;
+        return find_one(id);
       }
       return settle(id, std::move(result));
     }
+    if (const auto at = members_.find(member); at != members_.end()) at->second.refusals = 0;
     Verdict verdict = judge(*result);
     if (verdict.leads) {
       believe(member);
       return settle(id, std::move(result));
     }
     doubt(member);
-    ask_next(id, member, verdict.leader, std::to_string(member) + ": " + verdict.message);
+    heard_ = std::to_string(member) + ": " + verdict.message;
+    if (verdict.leader != member && members_.contains(verdict.leader)) {
+      return follow(id, verdict.leader);
+    }
+    find_one(id);
   }
 
-  // `hint` is whom the member named as leader, 0 when it knew none.
-  void ask_next(std::uint64_t id, std::int32_t member, std::int32_t hint, std::string heard) {
-    Call& call = calls_.at(id);
-    call.heard = std::move(heard);
-    const bool named = hint != member && members_.contains(hint);
-    if (named && leader_ < 0) next_ = hint;
-    // One more than there are members: a hint may lead back to one that was asked too early.
-    if (call.asked <= members_.size()) return attempt(id, named ? hint : after(member));
-    const auto pause = base::Duration(random_.between(kPauseMin.count(), kPauseMax.count()));
-    executor_.timers().set(call.again, std::min(executor_.now() + pause, call.deadline));
+  // It may lead by now, whatever it said before.
+  void follow(std::uint64_t id, std::int32_t hint) {
+    if (leader_ < 0) next_ = hint;
+    Member& named = members_.at(hint);
+    // Those that still name one that is gone are not believed again and again.
+    named.rest = std::min(named.rest, pause(0));
+    if (named.refusals > 0) {
+      named.refusals = 1;
+      return find_one(id);
+    }
+    // Two may name each other: a bounded number of times.
+    if (calls_.at(id).asked <= members_.size()) return attempt(id, hint);
+    find_one(id);
+  }
+
+  void refused(std::int32_t member) {
+    const auto at = members_.find(member);
+    if (at != members_.end()) let_rest(at->second, at->second.refusals++);
   }
 
   void give_up(std::uint64_t id) {
     const Call& call = calls_.at(id);
-    settle(id, io::io_failure(ETIMEDOUT, call.method + ": no controller leads (asked last " +
-                                             call.heard + ")"));
+    settle(id, io::io_failure(ETIMEDOUT,
+                              call.method + ": no controller leads (asked last " + heard_ + ")"));
   }
 
   void settle(std::uint64_t id, io::IoResult<std::string> result) {
@@ -221,10 +266,11 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
     if (leader_ == member) return;
     leader_ = next_ = member;
     if (connect_) executor_.timers().set(refresh_, executor_.now());
-    // Who still listens to another is told, on a turn of its own.
+    // Who waits for a leader or still listens to another is told, on a turn of its own.
     executor_.post([weak = weak_from_this(), member] {
       const auto self = weak.lock();
       if (!self || self->leader_ != member) return;
+      self->wake_waiting();
       std::vector<std::uint64_t> elsewhere;
       for (const auto& [id, each] : self->subscriptions_) {
         if (each->member != member) elsewhere.push_back(id);
@@ -233,6 +279,11 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
         self->broke(id, {ECONNRESET, "controller " + std::to_string(member) + " leads now"});
       }
     });
+  }
+  void wake_waiting() {
+    for (auto& [id, call] : calls_) {
+      if (call.again.is_set()) executor_.timers().set(call.again, executor_.now());
+    }
   }
   void doubt(std::int32_t member) {
     if (leader_ == member) leader_ = -1;
@@ -254,13 +305,14 @@ class QuorumClient::Core : public std::enable_shared_from_this<Core> {
   const Connect connect_;
   const Addresses configured_;
   Addresses addresses_;  // of members_, when they may change
-  std::map<std::int32_t, std::shared_ptr<io::RpcClient>> members_;
+  std::map<std::int32_t, Member> members_;
   std::vector<Retired> retired_;
   std::atomic<std::size_t> known_{0};
   base::Timer refresh_;
   bool refreshing_ = false;
   std::int32_t leader_ = -1;  // believed
   std::int32_t next_ = -1;    // whom to ask when no leader is known
+  std::string heard_;         // what the last one said that does not lead
   std::uint64_t last_call_ = 0;
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t last_subscription_ = 0;
@@ -292,7 +344,7 @@ std::unique_ptr<io::RpcStream> QuorumClient::Core::subscribe(const std::string& 
   auto& mine = subscriptions_[id];
   mine = std::make_shared<Subscription>(Subscription{.member = member,
                                                      .handler = std::move(handler),
-                                                     .client = members_.at(member),
+                                                     .client = members_.at(member).client,
                                                      .stream = {}});
   const auto weak = weak_from_this();
   io::RpcStreamHandler inner;

@@ -6,6 +6,10 @@
 // be connected to (ECONNREFUSED). Any other failure is the caller's to judge. When the time is up
 // before a leader was found, the answer is ETIMEDOUT and says whom it asked and what they said.
 //
+// While nobody is known to lead, all calls look for the leader together: each member is asked once
+// every 20 to 80 ms, one that refuses connections ever more seldom, down to twice a second, until
+// another names it as leader. Whoever waits goes on as soon as one of them has found the leader.
+//
 // A subscription goes to the member believed to lead, or to the next in turn when none is known,
 // and breaks when that member ends it or is found not to lead: subscribe again. The members must be
 // able to refuse it by ending it.

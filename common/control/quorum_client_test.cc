@@ -160,6 +160,65 @@ TEST_F(QuorumClientTest, WaitsForElection) {
   EXPECT_LT(asked(), 300u);
 }
 
+// Goal: who is down is asked ever more seldom, who is up as often as before; whoever leads then is
+// found at once. Method: nobody leads for nine seconds, then one that was there all the time.
+TEST_F(QuorumClientTest, LeavesTheDeadAlone) {
+  members[1]->answer = [] { return io::io_failure(ECONNREFUSED, "refused"); };
+  base::Instant led;
+  world.after(seconds(9), [&] {
+    members[3]->answer = [] { return Result("led by 3"); };
+    led = world.now();
+  });
+  EXPECT_EQ(call(seconds(60)).value(), "led by 3");
+  EXPECT_LT(world.now() - led, milliseconds(90));
+  EXPECT_GE(members[1]->requests.size(), 9 * 1000u / 500);
+  EXPECT_LT(members[1]->requests.size(), 9 * 1000u / 125);
+  EXPECT_GT(members[2]->requests.size(), 9 * 1000u / 85);
+}
+
+// Goal: one that was down and comes back is found as soon as another names it, and also when there
+// is no other to do so. Method: all, or all but one, are down for nine seconds.
+TEST_F(QuorumClientTest, FindsWhoComesBack) {
+  for (const bool named : {true, false}) {
+    for (auto& [id, member] : members) {
+      member->answer = [] { return io::io_failure(ECONNREFUSED, "refused"); };
+    }
+    if (named) members[2]->answer = [] { return Member::not_controller(0); };
+    base::Instant led;
+    world.after(seconds(9), [&] {
+      members[1]->answer = [] { return Result("led by 1"); };
+      if (named) members[2]->answer = [] { return Member::not_controller(1); };
+      led = world.now();
+    });
+    EXPECT_EQ(call(seconds(60)).value(), "led by 1");
+    EXPECT_LT(world.now() - led, milliseconds(named ? 90 : 510));
+  }
+}
+
+// Goal: a member that is named as leader but is gone is not asked without a pause.
+TEST_F(QuorumClientTest, BelievesNobodyBlindly) {
+  members[1]->answer = [] { return io::io_failure(ECONNREFUSED, "refused"); };
+  members[2]->answer = members[3]->answer = [] { return Member::not_controller(1); };
+  EXPECT_FALSE(call(seconds(5)).has_value());
+  EXPECT_GT(members[1]->requests.size(), 5 * 1000u / 90);
+  EXPECT_LT(members[1]->requests.size(), 5 * 1000u / 20);
+}
+
+// Goal: those who wait for a leader ask no more than one of them would, and go on together.
+TEST_F(QuorumClientTest, ManyAskAsOne) {
+  int answered = 0;
+  for (int i = 0; i < 20; ++i) {
+    client->call("A/B", "", seconds(30),
+                 [&](const Result& got) { answered += got.has_value() ? 1 : 0; });
+  }
+  world.run_for(seconds(10));
+  EXPECT_LT(asked(), 3 * 10 * 1000u / 20);
+  EXPECT_EQ(answered, 0);
+  lead(2);
+  EXPECT_TRUE(world.run_until([&] { return answered > 0; }, milliseconds(90)));
+  EXPECT_TRUE(world.run_until([&] { return answered == 20; }, milliseconds(3)));
+}
+
 // Goal: the end of the caller's time is kept, and the answer says what was heard.
 TEST_F(QuorumClientTest, GivesUpInTime) {
   for (auto& [id, member] : members) {
