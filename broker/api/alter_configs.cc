@@ -1,5 +1,6 @@
 // AlterConfigs, versions 0-2 (the whole set of overrides is replaced), and IncrementalAlterConfigs,
 // versions 0-1 (one by one): the same flow with two kinds of requests.
+#include "broker/api/config_bounds.h"
 #include "broker/api/config_entries.h"
 #include "broker/api/handlers.h"
 #include "broker/api/proto_values.h"
@@ -33,9 +34,38 @@ struct Pending {
   std::vector<std::size_t> asked;  // positions of the controller's answers
 };
 
+// Of brokers, all of them or one, and of groups.
+const meta::Configs& current(const meta::Image& image, const Node& node, std::int8_t type,
+                             const std::string& name) {
+  if (type == kGroupResource) return image.group_configs(name);
+  return name.empty() ? image.cluster_configs() : image.broker_configs(node.broker_id);
+}
+
+// What the request would have them be, as far as that can be judged here.
+meta::Configs after(const wire::AlterConfigsRequest::AlterConfigsResource& resource,
+                    const meta::Configs&) {
+  meta::Configs configs;
+  for (const auto& config : resource.configs) configs[config.name] = config.value.value_or("");
+  return configs;
+}
+
+meta::Configs after(const wire::IncrementalAlterConfigsRequest::AlterConfigsResource& resource,
+                    const meta::Configs& before) {
+  meta::Configs configs = before;
+  for (const auto& config : resource.configs) {
+    if (config.config_operation == proto::CONFIG_OP_SET) {
+      configs[config.name] = config.value.value_or("");
+    } else if (config.config_operation == proto::CONFIG_OP_DELETE) {
+      configs.erase(config.name);
+    }
+  }
+  return configs;
+}
+
 template <class Response, class Request, class AddToCall>
 Pending<Response> sort_out(const Node& node, const Request& request, AddToCall add) {
   Pending<Response> pending;
+  const auto image = node.image();
   for (const auto& resource : request.resources) {
     auto& out = pending.response.responses.emplace_back();
     out.resource_type = resource.resource_type;
@@ -44,6 +74,16 @@ Pending<Response> sort_out(const Node& node, const Request& request, AddToCall a
       out.error_code = ErrorCode::kInvalidRequest;
       out.error_message = std::move(why);
       continue;
+    }
+    if (resource.resource_type != kTopicResource) {
+      const auto& name = resource.resource_name;
+      const auto configs = after(resource, current(*image, node, resource.resource_type, name));
+      if (auto why = out_of_bounds(node, *image, resource.resource_type, name, configs)) {
+        const bool is_group = resource.resource_type == kGroupResource;
+        out.error_code = is_group ? ErrorCode::kInvalidConfig : ErrorCode::kInvalidRequest;
+        out.error_message = std::move(why);
+        continue;
+      }
     }
     pending.asked.push_back(pending.response.responses.size() - 1);
     add(resource);

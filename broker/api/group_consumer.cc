@@ -1,12 +1,14 @@
 // ConsumerGroupHeartbeat 0-1 and ConsumerGroupDescribe 0-1 (KIP-848): handed to the group's
-// coordinator with the topics as they are now and the group's own configs.
-#include <charconv>
+// coordinator with the topics and what the group goes by, as they are now.
+#include <chrono>
 #include <utility>
 
+#include "broker/api/config_entries.h"
 #include "broker/api/group_ask.h"
 #include "broker/api/handlers.h"
 #include "broker/api/lookup.h"
 #include "broker/node/group_topics.h"
+#include "common/config/consumer_group_config.h"
 #include "common/wire/msg/consumer_group_describe_request.h"
 #include "common/wire/msg/consumer_group_describe_response.h"
 #include "common/wire/msg/consumer_group_heartbeat_request.h"
@@ -20,16 +22,6 @@ using wire::ErrorCode;
 // The feature that a cluster has to have for the protocol.
 bool is_off(const meta::Image& image) { return image.feature("group.version") < 1; }
 
-std::optional<base::Duration> duration_of(const meta::Configs& configs, std::string_view name) {
-  const auto at = configs.find(name);
-  if (at == configs.end()) return std::nullopt;
-  std::int32_t ms = 0;
-  const auto& text = at->second;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), ms);
-  if (read.ec != std::errc() || ms < 1) return std::nullopt;
-  return std::chrono::milliseconds(ms);
-}
-
 }  // namespace
 
 void consumer_group_heartbeat(Context& context, const wire::ConsumerGroupHeartbeatRequest& request,
@@ -39,12 +31,14 @@ void consumer_group_heartbeat(Context& context, const wire::ConsumerGroupHeartbe
     return reply(
         wire::ConsumerGroupHeartbeatResponse{.error_code = ErrorCode::kUnsupportedVersion});
   }
-  const meta::Configs& configs = image->group_configs(request.group_id);
-  group::ConsumerHeartbeat ask{
-      .request = request,
-      .topics = group_topics(image),
-      .session_timeout = duration_of(configs, "consumer.session.timeout.ms"),
-      .heartbeat_interval = duration_of(configs, "consumer.heartbeat.interval.ms")};
+  const auto config = config::ConsumerGroupConfig::resolve(image->group_configs(request.group_id),
+                                                           broker_layers(context.node, *image));
+  using std::chrono::milliseconds;
+  group::ConsumerHeartbeat ask{.request = request,
+                               .topics = group_topics(image),
+                               .session_timeout = milliseconds(config.session_timeout_ms),
+                               .heartbeat_interval = milliseconds(config.heartbeat_interval_ms),
+                               .assignment_interval = milliseconds(config.assignment_interval_ms)};
   context.node.groups->ask(
       request.group_id, group_caller(context), std::move(ask),
       [reply = std::move(reply)](GroupAnswer answer) mutable {

@@ -32,6 +32,8 @@ struct Config {
       std::chrono::seconds(45);  // group.consumer.session.timeout.ms
   base::Duration consumer_heartbeat_interval =
       std::chrono::seconds(5);  // group.consumer.heartbeat.interval.ms
+  // group.consumer.assignment.interval.ms: the shortest time between two targets of one group.
+  base::Duration consumer_assignment_interval{};
   // While a group moves its members come sooner, so that each step of it does not take an interval:
   // all of them for a moment after the group epoch rose, then those who have not arrived. Of more
   // members than so many each comes later: 2,000 heartbeats a second in all.

@@ -43,6 +43,7 @@ struct GroupCoordinator::Beat {
   std::optional<Upgrade> upgrade = {};                  // its group is to be changed first
   ConsumerMember before = {};                           // the member as it was found, or a new one
   bool raises_epoch = false;
+  bool reads_less = false;  // a topic that it read before is not among its own any more
   std::vector<Record> records = {};
 };
 

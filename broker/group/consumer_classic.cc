@@ -75,8 +75,9 @@ ErrorCode check_classic(const ConsumerGroup& group, const Request& request) {
   return request.generation_id == member->epoch ? ErrorCode::kNone : ErrorCode::kIllegalGeneration;
 }
 
+// `reachable`: the epoch that it could have now.
 ErrorCode check_sync(const Call& call, const wire::SyncGroupRequest& request,
-                     const ConsumerGroup& group) {
+                     const ConsumerGroup& group, std::int32_t reachable) {
   if (request.group_id.empty()) return ErrorCode::kInvalidGroupId;
   const bool names_protocol = request.protocol_type && request.protocol_name;
   if (call.version >= kProtocolRequiredSince && !names_protocol) {
@@ -90,7 +91,7 @@ ErrorCode check_sync(const Call& call, const wire::SyncGroupRequest& request,
     return ErrorCode::kInconsistentGroupProtocol;
   }
   // Who has to give back has joined already: it hears what it may keep.
-  const bool is_behind = group.epoch > member.epoch;
+  const bool is_behind = reachable > member.epoch;
   return is_behind && member.state != ConsumerMemberState::kUnrevoked
              ? ErrorCode::kRebalanceInProgress
              : ErrorCode::kNone;
@@ -174,7 +175,8 @@ void GroupCoordinator::answer_joined(Group& group, Beat& beat, const Joining& jo
 
 void GroupCoordinator::sync_consumers(Group& group, const Call& call,
                                       const wire::SyncGroupRequest& request, Turn& turn) {
-  const ErrorCode error = check_sync(call, request, *group.consumer);
+  const ErrorCode error =
+      check_sync(call, request, *group.consumer, reachable_epoch(*group.consumer, turn.now));
   const ConsumerMember* member = group.consumer->find(request.member_id);
   if (error == ErrorCode::kRebalanceInProgress) ask_to_join(group, *member, turn);
   if (error != ErrorCode::kNone) return refuse_sync(call.token, error, turn);
@@ -204,11 +206,11 @@ ErrorCode GroupCoordinator::beat_of_classic(Group& group, const wire::HeartbeatR
   const ConsumerMember& member = *consumers.find(request.member_id);
   deadlines_.set({DeadlineKind::kConsumerSession, group.id, member.id},
                  turn.now + std::chrono::milliseconds(member.classic->session_timeout_ms));
-  // It joins again when the group has moved on, when it has to give back, and when all that it
-  // waited for is free.
+  // It joins again when the group's target has moved on or may do so, when it has to give back, and
+  // when all that it waited for is free.
   const bool may_get_the_rest =
       member.state == ConsumerMemberState::kUnreleased && !consumers.waits_for_others(member);
-  const bool must_join = member.epoch < consumers.epoch ||
+  const bool must_join = member.epoch < reachable_epoch(consumers, turn.now) ||
                          member.state == ConsumerMemberState::kUnrevoked || may_get_the_rest;
   if (!must_join || MUTANT("classic-is-never-asked-to-join")) return ErrorCode::kNone;
   ask_to_join(group, member, turn);

@@ -138,6 +138,14 @@ class ConsumerGroup {
     friend bool operator==(const Risen&, const Risen&) { return true; }
   } risen;
 
+  // When the target was made here last, and how long the next one waits after it, as the group was
+  // told last. Not in the log, and of no matter to equality: a new coordinator does not wait.
+  struct Pace {
+    std::optional<base::Instant> made_at;
+    std::optional<base::Duration> interval;
+    friend bool operator==(const Pace&, const Pace&) { return true; }
+  } pace;
+
   // Changes what the record says.
   void apply(const ConsumerRecord& record);
 

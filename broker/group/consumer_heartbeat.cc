@@ -128,22 +128,35 @@ base::Duration GroupCoordinator::next_beat_in(const ConsumerGroup& group,
                                               const ConsumerHeartbeat& ask,
                                               base::Instant now) const {
   const auto interval = ask.heartbeat_interval.value_or(config_.consumer_heartbeat_interval);
+  const auto hurried = std::min<base::Duration>(
+      interval, std::max<base::Duration>(config_.consumer_hurried_interval,
+                                         static_cast<std::int64_t>(group.members.size()) *
+                                             config_.consumer_hurried_interval /
+                                             config_.consumer_hurried_members));
+  const bool has_all = member.state == ConsumerMemberState::kStable &&
+                       member.epoch == group.target_epoch && !group.waits_for_others(member);
+  const auto due = next_target_at(group);
+  const bool is_held_up = group.target_epoch != group.epoch && due && now < *due;
+  // There is nothing for it before the next target.
+  if (is_held_up && has_all) return std::clamp<base::Duration>(*due - now, hurried, interval);
   if (!group.risen.at) return interval;
   const base::Duration since = now - *group.risen.at;
   const bool has_arrived = member.epoch == group.epoch && !group.waits_for_others(member);
   const auto until = has_arrived ? config_.consumer_hurry_of_all : config_.consumer_hurry_of_late;
-  if (since >= until) return interval;
-  const auto hurried = std::max<base::Duration>(config_.consumer_hurried_interval,
-                                                static_cast<std::int64_t>(group.members.size()) *
-                                                    config_.consumer_hurried_interval /
-                                                    config_.consumer_hurried_members);
-  return std::min(interval, hurried);
+  return since >= until ? interval : hurried;
 }
 
 // All that a member's word brings about.
 void GroupCoordinator::decide(Group& group, Beat& beat) {
+  ConsumerGroup& consumers = *group.consumer;
+  if (beat.ask.assignment_interval) consumers.pace.interval = beat.ask.assignment_interval;
   take_member(group, beat);
+  const auto read_before =
+      beat.raises_epoch ? consumers.topics_of(beat.before) : std::set<std::string, std::less<>>{};
   resolve_expressions(group, beat);
+  const auto reads =
+      read_before.empty() ? read_before : consumers.topics_of(*consumers.find(beat.member_id));
+  beat.reads_less = !std::ranges::includes(reads, read_before);
   raise_epoch(group, beat);
   make_target(group, beat);
   reconcile(group, beat);

@@ -105,6 +105,14 @@ bool has_common_protocol(const ConsumerGroup& group) {
   return group.supports_classic(offered);
 }
 
+// What is nobody else's: it may still be on its way to its target.
+Partitions held_by(const ConsumerMember& member) {
+  Partitions out;
+  for (const auto& [at, epoch_] : member.owned) out.insert(at);
+  for (const auto& [at, epoch_] : member.revoking) out.insert(at);
+  return out;
+}
+
 Member classic_member(const ConsumerMember& member) {
   using std::chrono::milliseconds;
   Member out;
@@ -218,7 +226,9 @@ void GroupCoordinator::upgrade(Group& group, Beat& beat) {
   group.last_append = append(std::move(beat.upgrade->records), turn);
 }
 
-// The classic group that the consumer group is, when all of its members are classic.
+// The classic group that the consumer group is, when all of its members are classic. Each is said
+// to have what it holds: should the group change back before its members have joined, nobody is
+// given what another one still has.
 std::optional<Group> GroupCoordinator::as_classic(const Group& group, base::WallMs wall_ms) const {
   const ConsumerGroup& consumers = *group.consumer;
   if (!has_common_protocol(consumers)) return std::nullopt;
@@ -233,10 +243,10 @@ std::optional<Group> GroupCoordinator::as_classic(const Group& group, base::Wall
   next.protocol = next.select_protocol();
   for (auto& [member_id, member] : next.members) {
     const auto said = read_subscription(member.find_protocol(*next.protocol)->metadata);
-    const auto target = consumers.target.find(member_id);
-    if (target == consumers.target.end()) continue;
-    member.assignment = write_assignment(said ? said->version : std::int16_t{0},
-                                         with_names(target->second, *topics_));
+    auto held = held_by(*consumers.find(member_id));
+    if (MUTANT("downgrade-forgets-what-is-held")) held = consumers.target.at(member_id);
+    member.assignment =
+        write_assignment(said ? said->version : std::int16_t{0}, with_names(held, *topics_));
   }
   next.move_to(GroupState::kStable, wall_ms);
   next.refresh_subscribed_topics();

@@ -98,6 +98,29 @@ TEST(GroupMigration, DowngradesWhenOnlyClassicMembersAreLeft) {
   }
 }
 
+// Goal: a group that changes there and back at once gives nobody what another one still has.
+// Method: the member of the consumer protocol that part of a classic member's partitions was meant
+// for leaves, and another one comes before the classic one has heard of anything.
+TEST(GroupMigration, RemembersWhatIsHeldWhenItGoesBack) {
+  MigrationBench bench;
+  ClassicMember a{.name = "a"};
+  bench.settle_classic({&a});
+  ASSERT_EQ(a.owned.size(), 4);
+  TestMember c{.id = "c"}, d{.id = "d"};
+  bench.join(c);
+  EXPECT_EQ(bench.consumers().target.at("c").size(), 2);
+  Heartbeat leaving = c.beating(*bench.topics);
+  leaving.member_epoch = -1;
+  bench.beat(leaving);
+  ASSERT_FALSE(bench.group("g")->consumer);
+  bench.join(d);
+  ASSERT_TRUE(bench.group("g")->consumer);
+  EXPECT_EQ(d.owned, Set{}) << "all is still with a";
+  bench.settle_mixed({&a}, {&d});
+  EXPECT_EQ(a.owned.size(), 2);
+  EXPECT_EQ(d.owned.size(), 2);
+}
+
 // Goal: a group that is half of both is loaded as it was. Method: a restart in every state; members
 // go on with what they know.
 TEST(GroupMigration, IsLoadedInTheMiddle) {

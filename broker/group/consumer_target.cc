@@ -8,6 +8,7 @@
 #include "broker/group/consumer_expression.h"
 #include "broker/group/group_coordinator.h"
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace broker::group {
 namespace {
@@ -128,9 +129,24 @@ void GroupCoordinator::raise_epoch(Group& group, Beat& beat) {
          beat.records);
 }
 
+std::optional<base::Instant> GroupCoordinator::next_target_at(const ConsumerGroup& group) const {
+  if (!group.pace.made_at) return std::nullopt;
+  return *group.pace.made_at + group.pace.interval.value_or(config_.consumer_assignment_interval);
+}
+
+std::int32_t GroupCoordinator::reachable_epoch(const ConsumerGroup& group,
+                                               base::Instant now) const {
+  const auto due = next_target_at(group);
+  const bool waits = due && (now < *due || MUTANT("consumer-target-never-due"));
+  return waits ? group.target_epoch : group.epoch;
+}
+
 void GroupCoordinator::make_target(Group& group, Beat& beat) {
   ConsumerGroup& consumers = *group.consumer;
   if (consumers.epoch == consumers.target_epoch) return;
+  // Nobody is to be given, or to keep, what it does not read.
+  const bool is_urgent = beat.reads_less;
+  if (!is_urgent && reachable_epoch(consumers, beat.turn.now) != consumers.epoch) return;
   const Topics& topics = *beat.ask.topics;
   const auto preferred = consumers.preferred_assignor();
   const auto named = preferred ? find_assignor(*preferred) : std::nullopt;
@@ -147,6 +163,8 @@ void GroupCoordinator::make_target(Group& group, Beat& beat) {
          wire::ConsumerGroupTargetAssignmentMetadataValue{
              .assignment_epoch = consumers.epoch, .assignment_timestamp = beat.turn.wall_ms},
          beat.records);
+  consumers.pace.made_at = beat.turn.now;
+  consumers.risen.at = beat.turn.now;  // it begins to move
   ++stats_.rebalances;
 }
 

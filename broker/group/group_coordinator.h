@@ -213,6 +213,10 @@ class GroupCoordinator {
   void resolve_expressions(Group& group, Beat& beat);
   void raise_epoch(Group& group, Beat& beat);
   void make_target(Group& group, Beat& beat);
+  // When the group may have its next target; nothing: at any time.
+  std::optional<base::Instant> next_target_at(const ConsumerGroup& group) const;
+  // The epoch that a member can get to now: the group's, or while its target waits, the target's.
+  std::int32_t reachable_epoch(const ConsumerGroup& group, base::Instant now) const;
 
   // consumer_members.cc
   void consumer_leave(const Call& call, const wire::ConsumerGroupHeartbeatRequest& request,

@@ -114,9 +114,10 @@ struct FetchOffsets {  // one group of OffsetFetch 1-10
 struct ConsumerHeartbeat {
   wire::ConsumerGroupHeartbeatRequest request;
   std::shared_ptr<const Topics> topics;  // never null
-  // The group's own configs; without, those of the brokers hold.
+  // As they are for this group now; without, the shard's own (Config) hold.
   std::optional<base::Duration> session_timeout;
   std::optional<base::Duration> heartbeat_interval;
+  std::optional<base::Duration> assignment_interval;
 };
 struct DescribeConsumerGroup {
   std::string group_id;

@@ -3,6 +3,7 @@
 
 #include "broker/node/coordinator_shard.h"
 #include "common/base/check.h"
+#include "common/config/consumer_group_config.h"
 
 namespace broker {
 namespace {
@@ -52,6 +53,9 @@ group::Config CoordinatorShard::core_config() const {
           within_a_century(milliseconds(broker.offsets_retention_check_interval_ms)),
       .consumer_session_timeout = milliseconds(broker.group_consumer_session_timeout_ms),
       .consumer_heartbeat_interval = milliseconds(broker.group_consumer_heartbeat_interval_ms),
+      .consumer_assignment_interval =
+          milliseconds(config::ConsumerGroupConfig::resolve({}, {.given = &broker.given})
+                           .assignment_interval_ms),
       .consumer_group_size_max = broker.group_consumer_max_size,
       .consumer_assignors = assignors(broker.group_consumer_assignors),
       .migration = migration(broker.group_consumer_migration_policy),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/config/consumer_group_config.h"
 #include "common/config/listeners.h"
 #include "common/config/number.h"
 
@@ -206,7 +207,7 @@ std::expected<void, Error> check_relations(const BrokerConfig& config) {
         bad("group.min.session.timeout.ms", "it is larger than group.max.session.timeout.ms"));
   if (config.group_consumer_assignors.empty())
     return std::unexpected(bad("group.consumer.assignors", "there must be one"));
-  return {};
+  return check_consumer_groups({.given = &config.given});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The configs of brokers that have an effect here, but for log.* (broker_log_defs.cc). Those
-// without an effect are in broker_inert_defs.cc.
+// The configs of brokers that have an effect here, but for log.* (broker_log_defs.cc), groups
+// (broker_group_defs.cc), clusters and transactions. Those without an effect are in
+// broker_inert_defs.cc.
 #include "common/config/tables.h"
 
 namespace config {
@@ -8,11 +9,6 @@ namespace {
 constexpr std::string_view kCodecs[] = {"uncompressed", "zstd", "lz4",
                                         "snappy",       "gzip", "producer"};
 constexpr std::string_view kDurabilities[] = {"fsync", "interval", "replicated"};
-
-constexpr std::string_view kAssignors[] = {"uniform", "range"};
-
-constexpr std::string_view kMigrationPolicies[] = {"disabled", "upgrade", "downgrade",
-                                                   "bidirectional"};
 
 constexpr Def kDefs[] = {
     {.name = "advertised.listeners",
@@ -84,52 +80,6 @@ constexpr Def kDefs[] = {
      .default_value = "57671680",
      .allowed = {.min = 1024},
      .documentation = "Most bytes of records in one answer to a fetch."},
-    {.name = "group.consumer.assignors",
-     .type = Type::kList,
-     .default_value = "uniform,range",
-     .allowed = {.one_of = kAssignors},
-     .documentation = "Assignors that the broker offers to consumer groups."},
-    {.name = "group.consumer.heartbeat.interval.ms",
-     .type = Type::kInt,
-     .default_value = "5000",
-     .allowed = {.min = 1},
-     .documentation = "Time between two heartbeats of a member of a consumer group."},
-    {.name = "group.consumer.max.size",
-     .type = Type::kInt,
-     .default_value = "2147483647",
-     .allowed = {.min = 1},
-     .documentation = "Most members of a consumer group."},
-    {.name = "group.consumer.migration.policy",
-     .type = Type::kString,
-     .default_value = "bidirectional",
-     .allowed = {.one_of = kMigrationPolicies, .ignore_case = true},
-     .documentation =
-         "Whether groups with members become consumer groups and classic groups again, "
-         "as members of the other protocol come and go."},
-    {.name = "group.consumer.session.timeout.ms",
-     .type = Type::kInt,
-     .default_value = "45000",
-     .allowed = {.min = 1},
-     .documentation = "Time without a heartbeat after which a member of a consumer group is "
-                      "dropped."},
-    {.name = "group.initial.rebalance.delay.ms",
-     .type = Type::kInt,
-     .default_value = "3000",
-     .allowed = {.min = 0},
-     .documentation = "Time that a new group waits for more members before its first rebalance."},
-    {.name = "group.max.session.timeout.ms",
-     .type = Type::kInt,
-     .default_value = "1800000",
-     .documentation = "Longest session timeout that a member may ask for."},
-    {.name = "group.max.size",
-     .type = Type::kInt,
-     .default_value = "2147483647",
-     .allowed = {.min = 1},
-     .documentation = "Most members of a group."},
-    {.name = "group.min.session.timeout.ms",
-     .type = Type::kInt,
-     .default_value = "6000",
-     .documentation = "Shortest session timeout that a member may ask for."},
     {.name = "listener.security.protocol.map",
      .type = Type::kString,
      .default_value = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,"
@@ -198,13 +148,6 @@ constexpr Def kDefs[] = {
      .importance = Importance::kHigh,
      .change = Change::kClusterWide,
      .documentation = "Default of the topic config of the same name."},
-    {.name = "moldau.group.initial.quiet.ms",
-     .type = Type::kInt,
-     .default_value = "500",
-     .allowed = {.min = 0},
-     .documentation = "A new classic group begins as soon as no member has come for this long, and "
-                      "does not wait out group.initial.rebalance.delay.ms; without effect where "
-                      "that is set and this is not."},
     {.name = "moldau.grpc.listen",
      .type = Type::kString,
      .default_value = "0.0.0.0:9094",

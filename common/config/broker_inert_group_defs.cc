@@ -8,13 +8,19 @@ namespace {
 constexpr Effect kInert = Effect::kDefaultOnly;
 
 constexpr Def kDefs[] = {
-    {.name = "group.consumer.assignment.interval.ms",
-     .type = Type::kInt,
-     .default_value = "1000",
-     .allowed = {.min = 0},
+    {.name = "group.consumer.assignor.offload.enable",
+     .type = Type::kBoolean,
+     .default_value = "true",
      .change = Change::kClusterWide,
      .effect = kInert,
-     .documentation = "Time between two assignments of a consumer group."},
+     .documentation = "Whether assignments of consumer groups are computed on another thread."},
+    {.name = "group.consumer.regex.refresh.interval.ms",
+     .type = Type::kInt,
+     .default_value = "600000",
+     .allowed = {.min = 10000},
+     .effect = kInert,
+     .documentation = "Time after which an expression is matched again although no topic has "
+                      "changed; every change of topics is looked at in 10 s anyway."},
     {.name = "group.coordinator.rebalance.protocols",
      .type = Type::kList,
      .default_value = "classic,consumer",

@@ -19,7 +19,8 @@ const std::vector<Def>& all_broker_defs() {
     std::vector<Def> defs;
     for (const auto& table :
          {effective_broker_defs(), effective_broker_log_defs(), effective_broker_cluster_defs(),
-          effective_broker_txn_defs(), inert_broker_defs(), inert_broker_group_defs()})
+          effective_broker_group_defs(), effective_broker_txn_defs(), inert_broker_defs(),
+          inert_broker_group_defs()})
       defs.insert(defs.end(), table.begin(), table.end());
     std::ranges::sort(defs, {}, &Def::name);
     return defs;

@@ -17,6 +17,7 @@ std::span<const Def> topic_defs();
 std::span<const Def> effective_broker_defs();
 std::span<const Def> effective_broker_log_defs();
 std::span<const Def> effective_broker_cluster_defs();
+std::span<const Def> effective_broker_group_defs();
 std::span<const Def> effective_broker_txn_defs();
 std::span<const Def> inert_broker_defs();
 std::span<const Def> inert_broker_group_defs();

@@ -8,6 +8,9 @@ from harness import classic, wire
 from harness.suite import check, equal, run_on_a_node
 from harness.wire import Connection, array, string
 
+ALTER_CONFIGS, INCREMENTAL_ALTER_CONFIGS = 33, 44
+GROUP, BROKER, SET, DELETE = b"\x20", b"\x04", b"\0", b"\1"  # kinds of resources, operations
+INVALID_CONFIG, INVALID_REQUEST = 40, 42
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, LIST_GROUPS, DELETE_TOPICS = 8, 9, 10, 16, 20
 CONSUMER_GROUP_HEARTBEAT = 68
 UNKNOWN_MEMBER, REBALANCE_IN_PROGRESS, INVALID_REGULAR_EXPRESSION = 25, 27, 128
@@ -79,6 +82,42 @@ class BadGroups:
             request = header + b"\xa1\x8d\x06" + b"g" * 100_000
             c.send(struct.pack(">i", len(request)) + request)
             check(c.closed_within(10), "a group id of 100,000 bytes was answered")
+
+    def out_of_bounds(self):
+        """Configs of a group, and of the brokers for all groups, beyond group.consumer.min/max.*: not taken, and the
+        error says why. The harness has set the least session to 6 s and the least interval of heartbeats to 1 s."""
+        session, beat, pause = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms",
+                                "consumer.assignment.interval.ms")
+
+        def answered(answer):
+            error, = struct.unpack_from(">h", answer, 8)
+            length, = struct.unpack_from(">h", answer, 10)
+            return error, answer[12:12 + length].decode() if length > 0 else ""
+
+        def change(c, configs, operation=SET, kind=GROUP, name="bounds"):
+            each = [string(key) + operation + string(value) for key, value in configs]
+            return answered(c.ask(INCREMENTAL_ALTER_CONFIGS, 0, array([kind + string(name) + array(each)]) + b"\0"))
+
+        def replace(c, configs):
+            each = [string(key) + string(value) for key, value in configs]
+            return answered(c.ask(ALTER_CONFIGS, 1, array([GROUP + string("bounds") + array(each)]) + b"\0"))
+
+        with Connection(self.node) as c:
+            for key, low, high in ((session, "5999", "60001"), (beat, "999", "15001"), (pause, "-1", "15001")):
+                for value, bound in ((low, "min"), (high, "max")):
+                    for ask in (change, replace):
+                        error, why = ask(c, [(key, value)])
+                        equal(error, INVALID_CONFIG, f"{key}={value}: {why}")
+                        named = "" if value == "-1" else key.replace("consumer.", f"group.consumer.{bound}.")
+                        check(key in why and named in why, why)
+            equal(change(c, [(session, "15000"), (beat, "15000")])[0], INVALID_CONFIG, "a session as short as an interval")
+            equal(change(c, [(session, "6000"), (beat, "1000"), (pause, "15000")]), (0, ""), "the bounds themselves")
+            equal(change(c, [(session, "5999")], DELETE), (0, ""), "none of its own")
+            equal(replace(c, [(session, "60000")]), (0, ""), "all of them replaced")
+            error, why = change(c, [("group." + pause, "15001")], kind=BROKER, name="")
+            equal(error, INVALID_REQUEST, f"the brokers' own: {why}")
+            equal(change(c, [("group." + pause, "500")], kind=BROKER, name=""), (0, ""), "the brokers' own, within bounds")
+            equal(change(c, [("group." + pause, "")], DELETE, BROKER, ""), (0, ""), "the brokers' own, taken back")
 
     def topic_gone(self):
         with Connection(self.node) as c:
@@ -169,6 +208,7 @@ class BadGroups:
 
 def run_bad_groups(suite, context):
     tests = [("sizes of group ids and metadata", BadGroups.sizes), ("a topic that is gone", BadGroups.topic_gone),
+             ("configs out of bounds", BadGroups.out_of_bounds),
              ("an expression that explodes", BadGroups.exploding_expression),
              ("a member that never syncs", BadGroups.never_syncs), ("10,000 groups", BadGroups.many)]
     run_on_a_node(suite, context, "bad groups", tests, BadGroups)

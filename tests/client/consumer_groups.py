@@ -96,9 +96,8 @@ def run_consumer_groups(suite, node, install, folder):
     def join_leave_die(tools):
         topic, group = "groups.mixed", "groups.mixed.group"
         tools.run("kafka-topics", "--create", "--topic", topic, "--partitions", PARTITIONS)
-        if node.name == "moldau":  # Apache Kafka takes no session shorter than 45 s
-            tools.run("kafka-configs", "--alter", "--entity-type", "groups", "--entity-name", group, "--add-config",
-                      "consumer.session.timeout.ms=6000,consumer.heartbeat.interval.ms=1000")
+        tools.run("kafka-configs", "--alter", "--entity-type", "groups", "--entity-name", group, "--add-config",
+                  "consumer.session.timeout.ms=6000,consumer.heartbeat.interval.ms=1000")
         fill(tools, topic, 0)
         first = java(topic, group, "java1")
         await_owned([first], [6])

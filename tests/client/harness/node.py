@@ -129,6 +129,10 @@ class Node:
         return os.path.join(self.logs, f"{topic}-{partition}")
 
 
+# Members that die are missed sooner than Kafka's defaults allow, on either kind of node.
+SHORT_SESSIONS = {"group.consumer.min.session.timeout.ms": "6000", "group.consumer.min.heartbeat.interval.ms": "1000"}
+
+
 class Moldau(Node):
     name = "moldau"
 
@@ -137,7 +141,7 @@ class Moldau(Node):
         self.binary = os.path.abspath(binary)
         self.http_port = free_port()
         # A join need not wait for company here, as in every test set-up of Kafka itself.
-        self.settings = {"group.initial.rebalance.delay.ms": "0", **(settings or {})}
+        self.settings = {"group.initial.rebalance.delay.ms": "0", **SHORT_SESSIONS, **(settings or {})}
         if data:
             self.data = data
         self.logs = os.path.join(self.data, "logs")
@@ -208,7 +212,7 @@ class Kafka(Node):
             "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1",
             "transaction.state.log.num.partitions": "4", "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1", "share.coordinator.state.topic.num.partitions": "4",
-            "group.initial.rebalance.delay.ms": "0", **(settings or {}),
+            "group.initial.rebalance.delay.ms": "0", **SHORT_SESSIONS, **(settings or {}),
         }
         with open(self.properties, "w") as file:
             file.writelines(f"{k}={v}\n" for k, v in lines.items())

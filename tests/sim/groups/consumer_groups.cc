@@ -26,7 +26,7 @@ class ConsumerGroupsRun {
       : world_(world),
         switches_(switches),
         random_(world.random("groups")),
-        server_(world, config()),
+        server_(world, config(world.random("pause"))),
         ownership_(world),
         holders_(world, [this](const std::string& group,
                                const std::string& member) { return is_member(group, member); }),
@@ -75,8 +75,12 @@ class ConsumerGroupsRun {
   }
 
  private:
-  static broker::group::Config config() {
+  // Half of the groups are assigned at once, half have pauses as they are set or longer.
+  static broker::group::Config config(base::Random random) {
     broker::group::Config config;
+    if (random.chance(1, 2)) {
+      config.consumer_assignment_interval = milliseconds(random.between(200, 12'000));
+    }
     config.consumer_session_timeout = seconds(10);
     config.expression_refresh_min = seconds(2);
     return config;

@@ -132,6 +132,7 @@ void EpochConsumer::join() {
   if (classic_) return join_classic();
   drop_all();
   epoch_ = 0;
+  epochs_before_ = {};
   says_all_ = true;
   beat();
 }
@@ -167,6 +168,7 @@ void EpochConsumer::beat() {
 void EpochConsumer::on_beaten(const wire::ConsumerGroupHeartbeatResponse& response) {
   if (response.error_code != ErrorCode::kNone) return on_error(response.error_code);
   says_all_ = false;
+  if (epoch_ != response.member_epoch) epochs_before_ = {epochs_before_[1], epoch_};
   epoch_ = response.member_epoch;
   if (!response.assignment)
     return later(milliseconds(random_.between(100, 1'500)), &EpochConsumer::tick);
@@ -285,6 +287,28 @@ void EpochConsumer::commit_late() {
   send(9, request, [this](GroupAnswer) { beat(); });
 }
 
+// A message of long ago, of when it owned nothing. The epoch just before may be good, where an
+// answer was lost; the one before that is not.
+void EpochConsumer::beat_late() {
+  if (epochs_before_[0] == 0 || classic_) return beat();
+  ConsumerHeartbeat ask{.request = {}, .topics = topics_};
+  ask.request.group_id = options_.group;
+  ask.request.member_id = member_id_;
+  ask.request.member_epoch = epochs_before_[0];
+  ask.request.instance_id = options_.instance;
+  ask.request.topic_partitions.emplace();
+  send(1, std::move(ask), [this, epoch = epochs_before_[0]](GroupAnswer answer) {
+    const bool is_taken =
+        answer &&
+        std::get<wire::ConsumerGroupHeartbeatResponse>(*answer).error_code == ErrorCode::kNone;
+    if (is_taken) {
+      world_.fail(Verdict::kIncorrect, member_id_ + " in epoch " + std::to_string(epoch_) +
+                                           " was heard in epoch " + std::to_string(epoch));
+    }
+    beat();
+  });
+}
+
 void EpochConsumer::on_error(ErrorCode error) {
   world_.trace("error " + std::string(name(error)), options_.index);
   if (classic_) return on_classic_error(error);
@@ -320,6 +344,8 @@ void EpochConsumer::misbehave() {
                                     : std::vector<std::string>{"first", "second"};
       says_all_ = true;
       return beat();
+    case 3:
+      return beat_late();
     default:
       return commit_late();
   }

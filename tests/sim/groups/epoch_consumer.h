@@ -1,9 +1,11 @@
 // A consumer of the new protocol as clients write it: heartbeats that say what it owns, gives back
 // what it is told to, commits in its epoch, one request at a time. When it misbehaves it leaves,
-// dies, changes what it reads, or commits late for what it has given back. One that switches may
-// speak the classic protocol in its next life, and back (epoch_consumer_classic.cc).
+// dies, changes what it reads, commits late for what it has given back, or says again what it said
+// long ago. One that switches may speak the classic protocol in its next life, and back
+// (epoch_consumer_classic.cc).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -103,6 +105,7 @@ class EpochConsumer {
   void tick();
   void commit();
   void commit_late();
+  void beat_late();
   void leave();
   void die();
   void on_error(wire::ErrorCode error);
@@ -137,6 +140,7 @@ class EpochConsumer {
   std::string member_id_;
   std::vector<std::string> names_ = {"first", "second"};
   std::int32_t epoch_ = 0;
+  std::array<std::int32_t, 2> epochs_before_{};  // the one before the last, the last; 0: none
   bool says_all_ = true;
   bool classic_ = false;  // in this life; the epoch is its generation then
   std::map<std::int32_t, std::int64_t> positions_;  // of what it owns
