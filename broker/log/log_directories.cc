@@ -161,9 +161,17 @@ const LogStore* LogDirectories::find(const base::Uuid& id) const {
 io::IoResult<LogStore*> LogDirectories::holding(const PartitionName& name,
                                                 const std::optional<base::Uuid>& told) const {
   std::vector<LogStore*> found;
+  std::optional<io::IoError> unknown;
   for (const auto& store : stores_) {
-    if (store->directory->holds(name)) found.push_back(store.get());
+    const auto there = store->directory->left().look_for(name);
+    if (!there) {
+      store->directory->health().fail(there.error());
+      unknown = there.error();
+    } else if (*there) {
+      found.push_back(store.get());
+    }
   }
+  if (found.empty() && unknown) return std::unexpected(*unknown);
   if (found.size() < 2) return found.empty() ? nullptr : found.front();
   for (LogStore* store : found) {
     const auto mark = store->directory->move_mark(name);
@@ -197,6 +205,13 @@ LogStore* LogDirectories::take_place(LogStore* wanted) {
 }
 
 // ---- failures
+
+const LogStore* LogDirectories::lost_with(const PartitionName& name) const {
+  const auto found = std::ranges::find_if(stores_, [&](const auto& store) {
+    return store->failed() && store->directory->left().contains(name);
+  });
+  return found == stores_.end() ? nullptr : found->get();
+}
 
 bool LogDirectories::is_out_of_reach(const base::Uuid& id) const {
   const LogStore* store = find(id);

@@ -91,13 +91,16 @@ class LogDirectories {
   // The one that holds the partition; null when none does. Where two do, the one that is `told`:
   // the other was out of reach when the partition was made anew; before that, one that moved here
   // from the other. EEXIST: two, and neither is.
-  // Blocks.
+  // An error, too, when none holds it and one that had it at the start cannot be read any more,
+  // which is out of service from then on. Blocks.
   io::IoResult<LogStore*> holding(const PartitionName& name,
                                   const std::optional<base::Uuid>& told = std::nullopt) const;
   // For a new partition, which is counted from now on: in service, with space if there is one, with
   // the fewest partitions; or `wanted` while it is in service. Null when none is. Any thread.
   LogStore* take_place(LogStore* wanted = nullptr);
 
+  // The one that has failed with this partition in it, as far as is known; null: none.
+  const LogStore* lost_with(const PartitionName& name) const;
   // Of one that was known to be in a directory with this id: it cannot be reached, so that nothing
   // must be made in its place.
   bool is_out_of_reach(const base::Uuid& id) const;

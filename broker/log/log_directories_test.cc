@@ -119,6 +119,41 @@ TEST_F(Directories, UnreadableOneIsToldApart) {
   EXPECT_EQ(open().error().code, EINVAL);
 }
 
+// Goal: a partition that was there is never taken for one that is not because its directory died or
+// was unmounted, while others can be made elsewhere; what was deleted is gone.
+TEST_F(Directories, PartitionOfADeadOneIsNotTakenForANewOne) {
+  for (const bool unmounted : {false, true}) {
+    ASSERT_TRUE(open());
+    const std::string kept = unmounted ? "kept2" : "kept", gone = unmounted ? "gone2" : "gone";
+    LogStore* store = create(kept);
+    ASSERT_TRUE(store->directory->create_partition({gone, 0}, {1, 2}, LogConfig{}, 0));
+    open_.reset();
+    ASSERT_TRUE(open());
+    store = *open_->holding({kept, 0});
+    ASSERT_NE(store, nullptr);
+    base::Random random(9);
+    ASSERT_TRUE(store->directory->delete_partition({gone, 0}, random));
+    EXPECT_EQ(open_->lost_with({kept, 0}), nullptr);
+    const std::string path = store->directory->path();
+    if (unmounted) {
+      ASSERT_TRUE(disk.rename(path, "/elsewhere"));
+      ASSERT_TRUE(disk.make_directories(path));
+    } else {
+      disk.faults.dead = {path};
+    }
+    EXPECT_EQ(*open_->holding({"new", 0}), nullptr);
+    EXPECT_EQ(*open_->holding({gone, 0}), nullptr);
+    EXPECT_FALSE(store->failed());
+    EXPECT_FALSE(open_->holding({kept, 0}));
+    EXPECT_TRUE(store->failed());
+    EXPECT_EQ(open_->lost_with({kept, 0}), store);
+    EXPECT_EQ(open_->lost_with({gone, 0}), nullptr);
+    EXPECT_EQ(*open_->holding({"new", 0}), nullptr);
+    disk.faults.dead.clear();
+    open_.reset();
+  }
+}
+
 // Goal: the end was clean only if it was in every directory.
 TEST_F(Directories, CleanEndIsOfAll) {
   ASSERT_TRUE(open());

@@ -66,6 +66,7 @@ LogDirectory::LogDirectory(io::Disk& disk, std::string path, base::Diag& diag, O
       diag_(diag),
       files_(disk, options.open_files_max),
       debt_(options.recovery_bytes_max),
+      left_(disk_, path_),
       recovery_points_(disk, path_ + "/recovery-point-offset-checkpoint"),
       starts_(disk, path_ + "/log-start-offset-checkpoint"),
       high_watermarks_(disk, path_ + "/replication-offset-checkpoint") {
@@ -199,6 +200,7 @@ io::IoResult<void> LogDirectory::remove_leftovers() {
       if (!there.contains(name)) checkpoint->erase(name);
     }
   }
+  left_.found(std::move(there));
   return {};
 }
 
@@ -334,6 +336,7 @@ io::IoResult<std::string> LogDirectory::delete_partition(const PartitionName& na
   for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
     checkpoint->erase(name);
   }
+  left_.forget(name);
   return to;
 }
 

@@ -16,6 +16,7 @@
 
 #include "broker/log/file_cache.h"
 #include "broker/log/full_disk.h"  // IWYU pragma: export
+#include "broker/log/left_partitions.h"
 #include "broker/log/log.h"
 #include "broker/log/log_config.h"
 #include "broker/log/log_health.h"
@@ -75,6 +76,7 @@ class LogDirectory {
   const DirectoryIdentity& identity() const { return identity_; }
   // The partition's directory is there. Blocks.
   bool holds(const PartitionName& name) const { return disk_.exists(partition_path(name)); }
+  LeftPartitions& left() { return left_; }
   // Writes a little, takes it away again, and notes in health() whether there was space. Blocks.
   void try_space();
   // How the process before ended.
@@ -181,6 +183,7 @@ class LogDirectory {
   FileCache files_;
   RecoveryDebt debt_;
   std::vector<Future> left_futures_;
+  LeftPartitions left_;
   OffsetCheckpoint recovery_points_;
   OffsetCheckpoint starts_;
   OffsetCheckpoint high_watermarks_;

@@ -1,6 +1,7 @@
 #include "broker/node/directory_watch.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "broker/node/partition.h"
 #include "common/meta/apply.h"
@@ -63,7 +64,7 @@ void DirectoryWatch::on_applied(const meta::Image& after, const meta::Delta& del
     const meta::Topic* topic = after.topic(id);
     const TopicPartitions* here = table->find(id);
     if (topic == nullptr || here == nullptr) {
-      std::erase_if(untold_, [&](const auto& replica) { return replica.first == id; });
+      std::erase_if(untold_, [&](const auto& replica) { return replica.first.first == id; });
       continue;
     }
     // Partitions may have been opened late.
@@ -76,7 +77,7 @@ void DirectoryWatch::on_applied(const meta::Image& after, const meta::Delta& del
 
 void DirectoryWatch::on_moved(const Partition& partition) {
   if (!*alive_) return;
-  untold_.insert({partition.topic_id(), partition.index()});
+  untold_[{partition.topic_id(), partition.index()}] = partition.directory_id();
   tell_();
 }
 
@@ -84,9 +85,18 @@ void DirectoryWatch::compare(const meta::Topic& topic, const TopicPartitions& he
                              std::int32_t index) {
   const auto at = static_cast<std::size_t>(index);
   const Partition* partition = at < here.partitions.size() ? here.partitions[at].get() : nullptr;
-  const base::Uuid* told = meta::directory_of(node_.broker_id, topic.partitions[at].directories);
-  if (partition != nullptr && (told == nullptr || *told != partition->directory_id())) {
-    untold_.insert({topic.id, index});
+  const meta::Partition& state = topic.partitions[at];
+  std::optional<base::Uuid> is_in;
+  if (partition != nullptr) {
+    is_in = partition->directory_id();
+  } else if (std::ranges::find(state.replicas, node_.broker_id) != state.replicas.end()) {
+    // Not served here: whoever else is in sync must lead.
+    const LogStore* lost = directories_.lost_with({topic.name, index});
+    if (lost != nullptr) is_in = lost->id();
+  }
+  const base::Uuid* told = meta::directory_of(node_.broker_id, state.directories);
+  if (is_in && (told == nullptr || *told != *is_in)) {
+    untold_[{topic.id, index}] = *is_in;
   } else {
     untold_.erase({topic.id, index});
   }
@@ -99,16 +109,12 @@ void DirectoryWatch::describe(proto::HeartbeatRequest& request) {
   for (const base::Uuid& id : directories_.full_ids()) {
     meta::to_proto(id, request.add_full_directory_ids());
   }
-  const auto table = node_.partitions->snapshot();
-  for (const auto& [topic_id, index] : untold_) {
+  for (const auto& [replica, directory] : untold_) {
     if (request.placements_size() >= kPlacementsMax) return;
-    const TopicPartitions* here = table->find(topic_id);
-    const auto at = static_cast<std::size_t>(index);
-    if (here == nullptr || at >= here->partitions.size() || !here->partitions[at]) continue;
     auto* placement = request.add_placements();
-    meta::to_proto(topic_id, placement->mutable_topic_id());
-    placement->set_partition(index);
-    meta::to_proto(here->partitions[at]->directory_id(), placement->mutable_directory_id());
+    meta::to_proto(replica.first, placement->mutable_topic_id());
+    placement->set_partition(replica.second);
+    meta::to_proto(directory, placement->mutable_directory_id());
   }
 }
 

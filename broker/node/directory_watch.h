@@ -1,6 +1,7 @@
 // Tells the controller how this broker's log directories are, in its heartbeats: which have failed,
-// which are full, and, where there are several, which one has a replica as long as the metadata
-// does not say so. Looks every now and then whether a full one has space again. Home executor.
+// which are full, and, where there are several, which one has a replica (or had it when it
+// failed) as long as the metadata does not say so. Looks every now and then whether a full one has
+// space again. Home executor.
 //
 //   in service --write fails--> failed: until the process ends
 //   in service --no space--> full --a try succeeds--> in service (tried more rarely, the sooner it
@@ -9,8 +10,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "broker/log/log_directories.h"
@@ -56,7 +57,7 @@ class DirectoryWatch {
   io::Executor& home_;
   const std::function<void()> tell_;
   std::shared_ptr<bool> alive_;
-  std::set<std::pair<base::Uuid, std::int32_t>> untold_;  // replicas
+  std::map<std::pair<base::Uuid, std::int32_t>, base::Uuid> untold_;  // where replicas are
   base::Timer try_timer_;
   bool trying_ = false;
   base::Duration try_every_;

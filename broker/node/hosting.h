@@ -116,7 +116,7 @@ class Hosting {
   void open_all(std::shared_ptr<Round> round);
   void sync_created(std::shared_ptr<Round> round);
   void open_one(Round& round, Opening& opening);  // worker thread
-  bool set_aside(const LogStore& store, Opening& opening, const base::Uuid& found);
+  bool set_aside(LogStore& store, Opening& opening, const base::Uuid& found);
   LogStore* open_there(LogStore& store, Opening& opening, std::unique_ptr<Log>& log);
   LogStore* create(Round& round, Opening& opening, std::unique_ptr<Log>& log);
   void publish(std::shared_ptr<Round> round);

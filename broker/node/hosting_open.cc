@@ -58,7 +58,7 @@ LogStore* Hosting::open_there(LogStore& store, Opening& opening, std::unique_ptr
   return &store;
 }
 
-bool Hosting::set_aside(const LogStore& store, Opening& opening, const base::Uuid& found) {
+bool Hosting::set_aside(LogStore& store, Opening& opening, const base::Uuid& found) {
   const std::string path = store.directory->partition_path(opening.name);
   const std::string aside = path + "." + found.to_string() + "-stray";
   node_.diag.warn("log", "a directory of another topic of this name is set aside",
@@ -66,6 +66,7 @@ bool Hosting::set_aside(const LogStore& store, Opening& opening, const base::Uui
   auto moved = disk_.rename(path, aside);
   if (moved) moved = disk_.sync_directory(store.directory->path());
   if (!moved) opening.fail(moved.error());
+  if (moved) store.directory->left().forget(opening.name);
   return moved.has_value();
 }
 
