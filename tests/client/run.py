@@ -19,6 +19,7 @@ import clients  # noqa: E402
 import commands  # noqa: E402
 import consumer_groups  # noqa: E402
 import ecosystem  # noqa: E402
+import pacedgroups  # noqa: E402
 import rolling  # noqa: E402
 import storage  # noqa: E402
 import tools  # noqa: E402
@@ -65,6 +66,7 @@ def run_suite(suite, context, install):
     commands.run_commands(suite, context)
     badinput.run_bad_input(suite, context)
     badgroups.run_bad_groups(suite, context)
+    pacedgroups.run_paced_groups(suite, context)
     badtransactions.run_bad_transactions(suite, context)
     storage.run_storage(suite, context)
     if context.against != "kafka":
