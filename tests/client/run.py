@@ -75,7 +75,7 @@ def run_suite(suite, context, install):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--moldau", default="build/dev/bin/moldau", help="the program under test")
+    parser.add_argument("--moldau", default="build/release/bin/moldau", help="the program under test")
     parser.add_argument("--against", choices=["moldau", "kafka"], default="moldau")
     parser.add_argument("--cluster", action="store_true",
                         help="only the clients, all of them, on three brokers that are restarted in turn")

@@ -172,7 +172,7 @@ def restart_in_turn(cluster, dice):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--binaries", default="build/dev/bin")
+    parser.add_argument("--binaries", default="build/release/bin")
     parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     arguments = parser.parse_args()

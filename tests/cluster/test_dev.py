@@ -322,7 +322,7 @@ def run_dev(suite, binaries):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--binaries", default="build/dev/bin")
+    parser.add_argument("--binaries", default="build/release/bin")
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

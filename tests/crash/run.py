@@ -106,7 +106,7 @@ def crash(node, rounds, seed):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--moldau", default="build/dev/bin/moldau")
+    parser.add_argument("--moldau", default="build/release/bin/moldau")
     parser.add_argument("--against", choices=["moldau", "kafka"], default="moldau")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
