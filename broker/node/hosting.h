@@ -77,6 +77,7 @@ class Hosting {
   void on_moved(std::function<void(const Partition&)> moved) { moved_ = std::move(moved); }
   // Any thread.
   std::vector<ReplicaMoves::View> moves() const { return moves_.views(); }
+  const ReplicaMoves::Stats& move_stats() const { return moves_.stats(); }
   // Applies retention to everything now, as the chore does. Home; `done` on it.
   void run_retention(std::move_only_function<void()> done);
 

@@ -40,6 +40,14 @@ ReplicaMoves::~ReplicaMoves() = default;
 // ---- what is asked for
 
 ErrorCode ReplicaMoves::alter(const PartitionName& name, const std::string& path) {
+  const ErrorCode error = begin(name, path);
+  const bool is_wish = error == ErrorCode::kReplicaNotAvailable ||
+                       error == ErrorCode::kUnknownTopicOrPartition;  // kept for when it comes
+  if (error != ErrorCode::kNone && !is_wish) stats_.refused.add(1);
+  return error;
+}
+
+ErrorCode ReplicaMoves::begin(const PartitionName& name, const std::string& path) {
   if (!LogDirectory::fits_future_name(name)) return ErrorCode::kInvalidTopicException;
   LogStore* to = services_.directories.at(path);
   if (to == nullptr && !services_.directories.is_configured(path)) {
@@ -155,12 +163,15 @@ void ReplicaMoves::on_step(const std::shared_ptr<Move>& move, ReplicaCopy::Step 
     case ReplicaCopy::Step::kWait:
       return rest(move, kPause);
     case ReplicaCopy::Step::kFailed:
+      if (!move->cancelled && !stopping_) stats_.failed.add(1);
       move->cancelled = true;
       return stopping_ ? ended(move) : discard(move);
     case ReplicaCopy::Step::kBroken:
+      stats_.failed.add(1);
       unclean_.insert(move->copy->from().directory.get());
       [[fallthrough]];
     case ReplicaCopy::Step::kDone:
+      if (result == ReplicaCopy::Step::kDone) stats_.done.add(1);
       services_.moved(move->copy->partition(), move->copy->trash());
       return ended(move);
   }
@@ -172,6 +183,7 @@ void ReplicaMoves::rest(const std::shared_ptr<Move>& move, base::Duration pause)
 }
 
 void ReplicaMoves::cancel(Move& move) {
+  if (!move.cancelled && !move.copy->exchanged()) stats_.cancelled.add(1);
   move.cancelled = true;
   if (move.busy) return;
   const auto found = moves_.find(move.copy->partition()->name());

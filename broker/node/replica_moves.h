@@ -18,6 +18,7 @@
 #include "broker/log/log_directories.h"
 #include "broker/node/node.h"
 #include "broker/node/replica_copy.h"
+#include "common/base/histogram.h"
 #include "common/base/random.h"
 #include "common/base/timer_wheel.h"
 #include "common/io/executor.h"
@@ -47,12 +48,21 @@ class ReplicaMoves {
   LogStore* take_wish(const PartitionName& name);
   // The partition is closed. `done`, perhaps at once, when nothing is under way any more.
   void end(const PartitionName& name, std::move_only_function<void()> done);
-  // Goes on with what the process before left, or removes it. The partitions are open.
+  // Goes on with what the process before left, or sets it aside. The partitions are open.
   void resume();
   // Ends everything; what is being copied is found by the next process.
   void stop(std::move_only_function<void()> done);
   // A directory that still has what was exchanged but not settled: it must not be called clean.
   bool is_unclean(const LogDirectory& directory) const { return unclean_.contains(&directory); }
+
+  // How moves that were asked for ended. Any thread.
+  struct Stats {
+    base::Counter done;
+    base::Counter refused;    // when they were asked for
+    base::Counter failed;     // on the way: the replica is where it was
+    base::Counter cancelled;  // by another wish, or with the partition
+  };
+  const Stats& stats() const { return stats_; }
 
   // What is under way. Any thread.
   struct View {
@@ -66,6 +76,12 @@ class ReplicaMoves {
 
  private:
   struct Move;
+  struct LeftCopy;
+  std::vector<LeftCopy> left_copies() const;
+  enum class Fate : std::uint8_t { kBegunAnew, kLeftAlone, kSetAside };
+  Fate fate_of(const LeftCopy& copy) const;
+  bool clear(const LeftCopy& copy) const;
+  wire::ErrorCode begin(const PartitionName& name, const std::string& path);
   void start(std::shared_ptr<Partition> partition, LogStore& to);
   void run_more();
   void step(const std::shared_ptr<Move>& move);
@@ -84,6 +100,7 @@ class ReplicaMoves {
   bool stopping_ = false;
   std::move_only_function<void()> stopped_;
   std::set<const LogDirectory*> unclean_;
+  Stats stats_;  // written by the home executor
   mutable std::mutex mutex_;
   std::map<PartitionName, std::shared_ptr<ReplicaCopy>> seen_;  // of moves_; guarded
 };

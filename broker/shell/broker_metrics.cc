@@ -205,6 +205,22 @@ void add_disk(host::Metrics& metrics, Broker& broker) {
   }
 }
 
+// Of replicas that go from one log directory to another.
+void add_moves(host::Metrics& metrics, Broker& broker) {
+  const ReplicaMoves::Stats& stats = broker.hosting().move_stats();
+  const auto count = [&](const char* outcome, const base::Counter& counter) {
+    metrics.counter("moldau_replica_moves_total",
+                    "Moves of replicas between log directories that ended, or were refused.",
+                    {{"outcome", outcome}}, counter);
+  };
+  count("done", stats.done);
+  count("refused", stats.refused);
+  count("failed", stats.failed);
+  count("cancelled", stats.cancelled);
+  metrics.gauge("moldau_replica_moves", "Moves between log directories that are under way.", {},
+                [&broker] { return static_cast<double>(broker.hosting().moves().size()); });
+}
+
 void add_cleaner(host::Metrics& metrics, Broker& broker) {
   const auto stats = [&broker] { return broker.hosting().cleaner_stats(); };
   const auto count = [&](const char* name, const char* help, auto Cleaner::Stats::* field) {
@@ -323,6 +339,7 @@ void add_broker_metrics(host::Metrics& metrics, Broker& broker, bool kafka_names
   add_traffic(metrics, broker);
   add_disk(metrics, broker);
   add_replication(metrics, broker);
+  add_moves(metrics, broker);
   add_cleaner(metrics, broker);
 }
 

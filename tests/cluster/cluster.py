@@ -31,9 +31,10 @@ class Member(nodes.Node):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
             return answer.read().decode()
 
-    def metric(self, name):
-        """The sum over a metric's labels."""
-        lines = [line for line in self.get("/metrics").splitlines() if line.split("{")[0].split(" ")[0] == name]
+    def metric(self, name, label=""):
+        """The sum over a metric's labels, or those lines that have this one (name="value")."""
+        lines = [line for line in self.get("/metrics").splitlines()
+                 if line.split("{")[0].split(" ")[0] == name and label in line]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     def is_ready(self):

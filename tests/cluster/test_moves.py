@@ -147,6 +147,8 @@ def change_ones_mind(folder, binaries, _members):
     until("a copy in the second directory again", 20, lambda: where() == ([home], [second]))
     commands.run("topic", "delete", "t", "--yes")
     until("nothing of a deleted topic", 20, lambda: where() == ([], []))
+    until("how moves ended", 20, lambda: first.metric("moldau_replica_moves_total", 'outcome="cancelled"') == 3)
+    equal(first.metric("moldau_replica_moves_total"), 3, "moves that ended")
     commands.run("topic", "create", "t", "-p", "1", "-r", "2")
     commands.run("produce", "t", lines="again\n")
     equal(commands.run("consume", "t", "--exit-at-end").splitlines(), ["again"], "records of the topic made anew")
@@ -191,6 +193,10 @@ def no_space(folder, binaries, _members):
             return sum("no space" in line.lower() and "cannot be moved" in line and dirs[1] in line
                        for line in first.log().splitlines())
 
+        def outcomes():
+            return {each: first.metric("moldau_replica_moves_total", f'outcome="{each}"')
+                    for each in ("done", "refused", "failed", "cancelled")}
+
         for _ in range(5):
             produce(2000, 1000)
         disk.fill()
@@ -215,6 +221,8 @@ def no_space(folder, binaries, _members):
         until("there is space again", 40, lambda: first.metric("moldau_log_directory_full") == 0)
         ask()
         until("it has moved", 60, lambda: at in held(dirs[1], "t") and held(dirs[0], "t") == set())
+        until("how moves ended", 20, lambda: outcomes() == {"done": 1, "refused": 0, "failed": 2, "cancelled": 0})
+        equal(first.metric("moldau_replica_moves"), 0, "moves under way")
         produce(10, 100)
         first.kill()
         first.start()
