@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <set>
 
 #include "broker/log/failed_sync.h"
 #include "broker/log/full_disk.h"
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::string_view kCleanMarker = "/.kafka_cleanshutdown";
 constexpr std::string_view kIdentity = "/meta.properties";
-constexpr std::string_view kDeleted = "-delete";
 constexpr std::string_view kSpaceTry = "/.moldau-space";
 
 std::string encode_identity(const DirectoryIdentity& identity) {
@@ -182,28 +180,6 @@ io::IoResult<void> LogDirectory::load_checkpoints() {
   });
 }
 
-io::IoResult<void> LogDirectory::remove_leftovers() {
-  auto entries = disk_.list(path_);
-  if (!entries) return std::unexpected(entries.error());
-  for (const io::DirectoryEntry& entry : *entries) {
-    if (!entry.is_directory || !entry.name.ends_with(kDeleted)) continue;
-    if (auto removed = disk_.remove_all(path_ + "/" + entry.name); !removed) return removed;
-  }
-  // Offsets of partitions that are gone must not be taken for those of a new one.
-  std::set<PartitionName> there;
-  for (const io::DirectoryEntry& entry : *entries) {
-    const auto name = PartitionName::parse(entry.name);
-    if (entry.is_directory && name) there.insert(*name);
-  }
-  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
-    for (const auto& [name, offset] : checkpoint->all()) {
-      if (!there.contains(name)) checkpoint->erase(name);
-    }
-  }
-  left_.found(std::move(there));
-  return {};
-}
-
 io::IoResult<std::vector<LogDirectory::Found>> LogDirectory::partitions() const {
   auto entries = disk_.list(path_);
   if (!entries) return std::unexpected(entries.error());
@@ -318,26 +294,6 @@ io::IoResult<void> LogDirectory::sync_created() {
   auto synced = disk_.sync_filesystem(path_);
   if (!synced) health_.fail(synced.error());
   return synced;
-}
-
-io::IoResult<std::string> LogDirectory::delete_partition(const PartitionName& name,
-                                                         base::Random& random) {
-  const std::string suffix =
-      "-" + std::to_string(name.partition) + "." + random_hex(random) + std::string(kDeleted);
-  // As long as a file name may be.
-  const std::string to = path_ + "/" + name.topic.substr(0, 255 - suffix.size()) + suffix;
-  if (auto renamed = disk_.rename(partition_path(name), to); !renamed) {
-    return std::unexpected(renamed.error());
-  }
-  if (auto synced = disk_.sync_directory(path_); !synced) {
-    health_.fail(synced.error());
-    return std::unexpected(synced.error());
-  }
-  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
-    checkpoint->erase(name);
-  }
-  left_.forget(name);
-  return to;
 }
 
 void LogDirectory::note_recovery_point(const PartitionName& name, base::Offset offset) {

@@ -62,7 +62,8 @@ class LogDirectory {
 
   // Makes and locks the directory, checks that it belongs to `want` (writing meta.properties with a
   // new directory id when there is none), takes note of the clean-shutdown marker and
-  // removes it, mends what a failed sync left (failed_sync.h), removes leftovers of deletes.
+  // removes it, mends what a failed sync left (failed_sync.h), removes leftovers of deletes, names
+  // what was set aside.
   // Errors: EWOULDBLOCK held by another process, EINVAL belongs to another node or cluster, EBADMSG
   // malformed.
   static io::IoResult<std::unique_ptr<LogDirectory>> open(io::Disk& disk, std::string path,
@@ -131,6 +132,9 @@ class LogDirectory {
   io::IoResult<void> discard_future(Future& future, base::Random& random);
   // Those that the process before left; not those of this one. Does not block.
   const std::vector<Future>& left_futures() const { return left_futures_; }
+  // One that was left, of a partition that nobody has here: it is kept under a name that ends in
+  // -stray.
+  io::IoResult<void> set_aside(const Future& future);
   // What is marked as having moved here, and the id of where from.
   io::IoResult<std::vector<std::pair<PartitionName, base::Uuid>>> moved_here() const;
   io::IoResult<void> remove_trash(const std::string& path) { return disk_.remove_all(path); }

@@ -247,36 +247,71 @@ void ReplicaMoves::stop(std::move_only_function<void()> done) {
 
 // ---- after a start
 
+// A copy of what is served here is made anew, from its beginning: what a crash left of it is not
+// worth telling apart. Any other is kept: it may be the only one that there is.
+struct ReplicaMoves::LeftCopy {
+  LogStore* store;
+  const LogDirectory::Future* future;
+  std::optional<base::Uuid> topic_id;
+  bool is_empty = false;
+  Fate fate = Fate::kSetAside;
+};
+
 void ReplicaMoves::resume() {
-  struct Left {
-    LogStore* store;
-    PartitionName name;
-    std::optional<base::Uuid> topic_id;
-  };
-  auto all = std::make_shared<std::vector<Left>>();
+  auto all = std::make_shared<std::vector<LeftCopy>>();
   services_.home.blocking(
+      [this, all] { *all = left_copies(); },
       [this, all] {
-        for (const auto& store : services_.directories.all()) {
-          for (const LogDirectory::Future& each : store->directory->left_futures()) {
-            // From the beginning: what a crash left of it is not worth telling apart.
-            Left left{store.get(), each.name, std::nullopt};
-            if (auto text = services_.disk.read_file(each.path + "/partition.metadata")) {
-              left.topic_id = parse_partition_metadata(*text);
-            }
-            if (!services_.disk.remove_all(each.path)) continue;
-            all->push_back(std::move(left));
-          }
-        }
-      },
-      [this, all] {
-        for (const Left& left : *all) {
-          const auto partition =
-              services_.node.partitions->find(left.name.topic, left.name.partition);
-          if (partition == nullptr || left.topic_id != partition->topic_id()) continue;
-          if (moves_.contains(left.name)) continue;
-          (void)alter(left.name, left.store->directory->path());
-        }
+        for (LeftCopy& each : *all) each.fate = fate_of(each);
+        services_.home.blocking(
+            [this, all] { std::erase_if(*all, [this](auto& each) { return !clear(each); }); },
+            [this, all] {
+              for (const LeftCopy& each : *all) {
+                if (moves_.contains(each.future->name)) continue;
+                (void)alter(each.future->name, each.store->directory->path());
+              }
+            });
       });
+}
+
+std::vector<ReplicaMoves::LeftCopy> ReplicaMoves::left_copies() const {
+  std::vector<LeftCopy> out;
+  for (const auto& store : services_.directories.all()) {
+    for (const LogDirectory::Future& each : store->directory->left_futures()) {
+      LeftCopy& left = out.emplace_back(LeftCopy{.store = store.get(), .future = &each});
+      if (auto text = services_.disk.read_file(each.path + "/partition.metadata")) {
+        left.topic_id = parse_partition_metadata(*text);
+      }
+      const auto entries = services_.disk.list(each.path);
+      left.is_empty = entries && std::ranges::none_of(*entries, [](const auto& entry) {
+                        return entry.name.ends_with(".log");
+                      });
+    }
+  }
+  return out;
+}
+
+ReplicaMoves::Fate ReplicaMoves::fate_of(const LeftCopy& copy) const {
+  const PartitionName& name = copy.future->name;
+  const auto partition = services_.node.partitions->find(name.topic, name.partition);
+  if (partition != nullptr && copy.topic_id == partition->topic_id()) {
+    return Fate::kBegunAnew;
+  }
+  // Out of service just now: the next start knows more.
+  const meta::Topic* topic = services_.node.image()->topic(name.topic);
+  const bool is_known = topic != nullptr && copy.topic_id == topic->id;
+  return partition == nullptr && is_known ? Fate::kLeftAlone : Fate::kSetAside;
+}
+
+// Whether the move goes on.
+bool ReplicaMoves::clear(const LeftCopy& copy) const {
+  const bool goes_on = copy.fate == Fate::kBegunAnew;
+  if (goes_on || copy.is_empty) {
+    return services_.disk.remove_all(copy.future->path).has_value() && goes_on;
+  }
+  // If it cannot be renamed it is kept as it is.
+  if (copy.fate == Fate::kSetAside) (void)copy.store->directory->set_aside(*copy.future);
+  return false;
 }
 
 std::vector<ReplicaMoves::View> ReplicaMoves::views() const {
