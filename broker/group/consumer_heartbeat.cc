@@ -133,12 +133,12 @@ base::Duration GroupCoordinator::next_beat_in(const ConsumerGroup& group,
                                          static_cast<std::int64_t>(group.members.size()) *
                                              config_.consumer_hurried_interval /
                                              config_.consumer_hurried_members));
-  const bool has_all = member.state == ConsumerMemberState::kStable &&
-                       member.epoch == group.target_epoch && !group.waits_for_others(member);
   const auto due = next_target_at(group);
   const bool is_held_up = group.target_epoch != group.epoch && due && now < *due;
+  const bool has_all = is_held_up && member.state == ConsumerMemberState::kStable &&
+                       member.epoch == group.target_epoch && !group.waits_for_others(member);
   // There is nothing for it before the next target.
-  if (is_held_up && has_all) return std::clamp<base::Duration>(*due - now, hurried, interval);
+  if (has_all) return std::clamp<base::Duration>(*due - now, hurried, interval);
   if (!group.risen.at) return interval;
   const base::Duration since = now - *group.risen.at;
   const bool has_arrived = member.epoch == group.epoch && !group.waits_for_others(member);

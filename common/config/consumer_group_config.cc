@@ -34,19 +34,21 @@ std::int32_t broker_value(std::string_view key, const BrokerLayers& layers) {
 }
 
 std::optional<std::int32_t> group_value(std::string_view key, const Overrides& group) {
-  const Def* def = find(Resource::kGroup, key);
-  CHECK(def != nullptr);
   const auto at = group.find(key);
   if (at == group.end()) return std::nullopt;
+  const Def* def = find(Resource::kGroup, key);
+  CHECK(def != nullptr);
   const auto parsed = parse_value(*def, at->second);
   return parsed ? std::optional(number<std::int32_t>(*parsed)) : std::nullopt;
 }
 
 std::int32_t value_of(const Bounded& which, const Overrides& group, const BrokerLayers& layers) {
-  const bool is_ours = &which == &kAssignment && !layers.set_value(which.broker_key);
-  const auto value =
-      group_value(which.group_key, group)
-          .value_or(broker_value(is_ours ? kOwnAssignmentKey : which.broker_key, layers));
+  const auto own = group_value(which.group_key, group);
+  const auto of_broker = [&] {
+    const bool is_ours = &which == &kAssignment && !layers.set_value(which.broker_key);
+    return broker_value(is_ours ? kOwnAssignmentKey : which.broker_key, layers);
+  };
+  const std::int32_t value = own ? *own : of_broker();
   return std::min(std::max(value, broker_value(which.min_key, layers)),
                   broker_value(which.max_key, layers));
 }
