@@ -297,6 +297,8 @@ ReplicaMoves::Fate ReplicaMoves::fate_of(const LeftCopy& copy) const {
   if (partition != nullptr && copy.topic_id == partition->topic_id()) {
     return Fate::kBegunAnew;
   }
+  // A crash while a copy was removed leaves some of its files.
+  if (partition != nullptr && !copy.topic_id) return Fate::kRemoved;
   // Out of service just now: the next start knows more.
   const meta::Topic* topic = services_.node.image()->topic(name.topic);
   const bool is_known = topic != nullptr && copy.topic_id == topic->id;
@@ -306,7 +308,7 @@ ReplicaMoves::Fate ReplicaMoves::fate_of(const LeftCopy& copy) const {
 // Whether the move goes on.
 bool ReplicaMoves::clear(const LeftCopy& copy) const {
   const bool goes_on = copy.fate == Fate::kBegunAnew;
-  if (goes_on || copy.is_empty) {
+  if (goes_on || copy.is_empty || copy.fate == Fate::kRemoved) {
     return services_.disk.remove_all(copy.future->path).has_value() && goes_on;
   }
   // If it cannot be renamed it is kept as it is.

@@ -78,7 +78,7 @@ class ReplicaMoves {
   struct Move;
   struct LeftCopy;
   std::vector<LeftCopy> left_copies() const;
-  enum class Fate : std::uint8_t { kBegunAnew, kLeftAlone, kSetAside };
+  enum class Fate : std::uint8_t { kBegunAnew, kRemoved, kLeftAlone, kSetAside };
   Fate fate_of(const LeftCopy& copy) const;
   bool clear(const LeftCopy& copy) const;
   wire::ErrorCode begin(const PartitionName& name, const std::string& path);

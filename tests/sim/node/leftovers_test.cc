@@ -30,6 +30,7 @@ class LeftoversRun : public ScriptedLife {
     // Of this very partition: its move goes on. Else it may be the only copy that there is.
     make(other + "/kept-0" + kHash + "-future", *id);
     make(home + "/kept-0" + kHash + "-future", old_id);
+    make(home + "/kept-0.0123-future", "");  // some of it was removed
     make(other + "/gone-3" + kHash + "-future", old_id);
     make(other + "/empty-3" + kHash + "-future", "");
     ASSERT_TRUE(node_.disk.remove(other + "/empty-3" + kHash + "-future/" + kSegment));
@@ -42,6 +43,8 @@ class LeftoversRun : public ScriptedLife {
       world_.run_for(std::chrono::seconds(2));
       EXPECT_FALSE(there(other + "/kept-0" + kHash + "-future"));
       EXPECT_FALSE(there(home + "/kept-0" + kHash + "-future"));
+      EXPECT_FALSE(there(home + "/kept-0.0123-future"));
+      EXPECT_FALSE(there(home + "/kept-0.0123-stray"));
       EXPECT_FALSE(there(other + "/gone-3" + kHash + "-future"));
       EXPECT_TRUE(there(home + "/kept-0" + kHash + "-stray/" + kSegment));
       EXPECT_TRUE(there(other + "/gone-3" + kHash + "-stray/" + kSegment));
