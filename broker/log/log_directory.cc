@@ -324,12 +324,12 @@ io::IoResult<void> LogDirectory::write_checkpoint(OffsetCheckpoint& checkpoint) 
 
 // Quotas and reserves tell less about space than a write does.
 void LogDirectory::try_space() {
-  constexpr std::size_t kTryBytes = 1 << 20;
+  const base::Bytes zeros(64 << 10);
+  const std::vector<base::BytesView> megabyte(16, zeros);
   const std::string path = path_ + std::string(kSpaceTry);
-  const base::Bytes bytes(kTryBytes, std::byte{0});
   auto file = disk_.open(path, io::OpenMode::kCreateEmpty);
   auto wrote =
-      file ? (*file)->write_at(bytes, 0) : io::IoResult<void>(std::unexpected(file.error()));
+      file ? (*file)->write_at(megabyte, 0) : io::IoResult<void>(std::unexpected(file.error()));
   if (file) (void)disk_.remove(path);
   if (wrote) health_.note_space();
 }

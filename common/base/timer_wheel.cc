@@ -47,6 +47,7 @@ std::size_t TimerWheel::Ring<kSlots>::steps_to_occupied(std::size_t slot) const 
 TimerWheel::TimerWheel() = default;
 
 TimerWheel::~TimerWheel() {
+  if (size_ == 0) return;
   for (List& list : near_.slots) {
     while (list.first != nullptr) unlink(*list.first);
   }

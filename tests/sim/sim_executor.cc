@@ -31,6 +31,7 @@ void SimExecutor::at(base::Instant when, Work work) {
 
 void SimExecutor::run(std::uint32_t what) {
   if (killed_) return;
+  ++ran_;
   if (what == kTurn) return turn();
   if (frozen_) return due_.push_back(what);
   Work work = std::move(waiting_[what]);

@@ -35,6 +35,8 @@ class SimExecutor final : public io::Executor, private Actor {
   void at(base::Instant when, Work work);
   // Whether what comes now is done now: neither killed nor frozen.
   bool runs() const { return !killed_ && !frozen_; }
+  // How often anything ran here: as long as it stays, nothing has changed in this process.
+  std::uint64_t ran() const { return ran_; }
   // Its name in the world, which outlives it.
   World::ActorId id() const { return id_; }
 
@@ -69,6 +71,7 @@ class SimExecutor final : public io::Executor, private Actor {
   std::vector<Work> waiting_;
   std::vector<std::uint32_t> free_;  // places in waiting_
   std::optional<base::Instant> armed_;
+  std::uint64_t ran_ = 0;
   bool touched_ = false;
   bool killed_ = false;
   bool frozen_ = false;

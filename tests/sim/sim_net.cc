@@ -107,9 +107,10 @@ class Socket final : public io::Connection, public std::enable_shared_from_this<
   const std::string& peer_host() const { return peer_.host; }
 
  private:
+  // What one event sends leaves together.
   void leave_soon() {
     if (std::exchange(leaving_, true)) return;
-    executor_.post([self = shared_from_this()] {
+    state_->world.after_this([self = shared_from_this()] {
       self->leaving_ = false;
       self->pump();
     });
@@ -119,6 +120,7 @@ class Socket final : public io::Connection, public std::enable_shared_from_this<
     queued_ = 0;
   }
   void finish_close() { end(""); }
+  const base::Bytes& join_sent(std::size_t size);
   void arrive(base::Bytes bytes);
   void peer_ended(const std::string& error);
 
@@ -193,12 +195,26 @@ class Host final : public io::Net {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
+// A stream knows no bounds of what was sent: the first of the queue, with what is behind it, of
+// `size` bytes or more if there are so many.
+const base::Bytes& Socket::join_sent(std::size_t size) {
+  if (out_.size() == 1) return out_.front();
+  base::Bytes joined = std::move(out_.front());
+  out_.pop_front();
+  while (!out_.empty() && joined.size() < size) {
+    joined.insert(joined.end(), out_.front().begin(), out_.front().end());
+    out_.pop_front();
+  }
+  out_.push_front(std::move(joined));
+  return out_.front();
+}
+
 void Socket::pump() {
   if (closed_ || state_->cuts.contains({local_.host, peer_.host})) return;
   auto other = other_.lock();
   if (!other) return;
   while (!out_.empty() && in_flight_ < kWindow) {
-    base::Bytes& first = out_.front();
+    const base::Bytes& first = join_sent(kWindow - in_flight_);
     // Pieces of any size: a reader must not depend on how bytes were sent.
     std::size_t size = std::min(first.size(), kWindow - in_flight_);
     if (size > 1 && state_->random.chance(1, 3)) {
@@ -206,12 +222,12 @@ void Socket::pump() {
     }
     base::Bytes piece;
     if (size == first.size()) {
-      piece = std::move(first);
+      piece = std::move(out_.front());
       out_.pop_front();
     } else {
       const auto end = first.begin() + static_cast<std::ptrdiff_t>(size);
       piece.assign(first.begin(), end);
-      first.erase(first.begin(), end);
+      out_.front().erase(first.begin(), end);
     }
     in_flight_ += size;
     queued_ -= size;

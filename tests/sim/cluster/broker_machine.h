@@ -40,6 +40,10 @@ class BrokerMachine {
   // As SIGTERM: leaders are moved away first.
   void stop();
   bool up() const { return executor_ != nullptr; }
+  // Its life, and what ran in it so far: equal ones, and nothing has happened in its process.
+  std::pair<int, std::uint64_t> progress() const {
+    return {life_, executor_ ? executor_->ran() : 0};
+  }
   bool serving() const { return serving_; }
   bool stopping() const { return stopping_; }
   // The process is there but must be restarted: it could not start, or its disk failed.

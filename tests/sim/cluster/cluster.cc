@@ -1,6 +1,7 @@
 #include "tests/sim/cluster/cluster.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/node/partition.h"
 #include "tests/sim/cluster/leader_client.h"
@@ -58,6 +59,7 @@ Cluster::Cluster(World& at, ClusterOptions options)
         world, facts.network, rpc, id, voters,
         at_rack < options.racks.size() ? options.racks[at_rack] : ""));
   }
+  looked_at_.resize(brokers.size());
   world.after_each([this] { check_leaders(); });
 }
 
@@ -174,24 +176,37 @@ void Cluster::describe(const std::string& topic) {
   }
 }
 
-// At most one broker leads a partition in an epoch, ever.
+// At most one broker leads a partition in an epoch, ever. Looks at brokers in which something has
+// run since it looked last.
 void Cluster::check_leaders() {
   if (world.events() % 4 != 0) return;
-  for (auto& each : brokers) {
-    if (!each->up() || !each->broker()) continue;
-    for (const auto& [id, topic] : each->broker()->node().partitions->snapshot()->by_id) {
+  for (std::size_t i = 0; i < brokers.size(); ++i) {
+    BrokerMachine& each = *brokers[i];
+    if (!each.up() || !each.broker()) continue;
+    if (const auto now = each.progress(); std::exchange(looked_at_[i].when, now) == now) continue;
+    check_leaders_of(each, looked_at_[i]);
+  }
+}
+
+void Cluster::check_leaders_of(BrokerMachine& machine, LookedAt& before) {
+  const auto table = machine.broker()->node().partitions->snapshot();
+  if (table != before.table.lock()) {
+    before.replicas.clear();
+    for (const auto& [id, topic] : table->by_id) {
       for (const auto& partition : topic->partitions) {
-        if (!partition) continue;
-        const auto bounds = partition->bounds();
-        if (!bounds.is_leader) continue;
-        const auto [at, fresh] =
-            leaders_.try_emplace({id, partition->index(), bounds.leader_epoch.value()}, each->id());
-        if (at->second == each->id()) continue;
-        facts.wrong(name_of(*partition, *each) + " leads in epoch " +
-                    std::to_string(bounds.leader_epoch.value()) + ", as " +
-                    broker_host(at->second) + " did");
+        if (partition) before.replicas.push_back({partition.get(), {}});
       }
     }
+    before.table = table;
+  }
+  for (auto& [partition, led_in] : before.replicas) {
+    const auto epoch = partition->leads_in();
+    if (!epoch || std::exchange(led_in, epoch) == epoch) continue;
+    const auto [at, fresh] = leaders_.try_emplace(
+        {partition->topic_id(), partition->index(), epoch->value()}, machine.id());
+    if (at->second == machine.id()) continue;
+    facts.wrong(name_of(*partition, machine) + " leads in epoch " + std::to_string(epoch->value()) +
+                ", as " + broker_host(at->second) + " did");
   }
 }
 

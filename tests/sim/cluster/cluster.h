@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "broker/node/partition_table.h"
 #include "tests/sim/cluster/broker_machine.h"
 #include "tests/sim/cluster/controller_machine.h"
 #include "tests/sim/node/cluster_facts.h"
@@ -48,10 +51,23 @@ class Cluster {
   std::vector<std::unique_ptr<BrokerMachine>> brokers;
 
  private:
+  // A broker as check_leaders() saw it last.
+  struct LookedAt {
+    std::pair<int, std::uint64_t> when{-1, 0};
+    // Whose replicas these are. Weak: nothing of a process outlives it.
+    std::weak_ptr<const broker::PartitionTable::Snapshot> table;
+    struct Replica {
+      broker::Partition* partition;
+      std::optional<base::LeaderEpoch> led_in;
+    };
+    std::vector<Replica> replicas;
+  };
   void check_leaders();
+  void check_leaders_of(BrokerMachine& machine, LookedAt& before);
 
   const std::int32_t at_first_;
 
+  std::vector<LookedAt> looked_at_;  // by place in `brokers`
   // Who led a partition in an epoch: never two brokers.
   std::map<std::tuple<base::Uuid, std::int32_t, std::int32_t>, std::int32_t> leaders_;
 };

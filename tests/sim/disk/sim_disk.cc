@@ -21,20 +21,20 @@ class SimDisk::SimFile final : public io::File {
         writable_(writable) {}
 
   IoResult<void> write_at(std::span<const base::BytesView> parts, std::uint64_t position) override {
-    base::Bytes bytes;
-    for (base::BytesView part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
+    std::size_t count = 0;
+    for (base::BytesView part : parts) count += part.size();
     state_->announce("write", path_);
     std::lock_guard lock(state_->mutex);
     if (auto dead = check(true); !dead) return dead;
     const auto verdict = state_->begin_operation();
     if (verdict != 0) {
-      const std::size_t done = state_->random.below(bytes.size() + 1);
-      state_->write(*inode_, base::BytesView(bytes).first(done), position);
+      const std::size_t done = state_->random.below(count + 1);
+      state_->write(*inode_, first_of(parts, done), position);
       return io::io_failure(verdict, "write " + path_);
     }
-    const std::uint64_t fits = state_->fitting(*inode_, position, bytes.size());
-    state_->write(*inode_, base::BytesView(bytes).first(fits), position);
-    if (fits < bytes.size()) return io::io_failure(ENOSPC, "write " + path_);
+    const std::uint64_t fits = state_->fitting(*inode_, position, count);
+    state_->write(*inode_, first_of(parts, fits), position);
+    if (fits < count) return io::io_failure(ENOSPC, "write " + path_);
     return {};
   }
 
@@ -94,6 +94,15 @@ class SimDisk::SimFile final : public io::File {
   int native_handle() const override { return -1; }
 
  private:
+  static base::Bytes first_of(std::span<const base::BytesView> parts, std::size_t count) {
+    base::Bytes bytes;
+    bytes.reserve(count);
+    for (base::BytesView part : parts) {
+      part = part.first(std::min(part.size(), count - bytes.size()));
+      bytes.insert(bytes.end(), part.begin(), part.end());
+    }
+    return bytes;
+  }
   IoResult<void> check(bool writing) const {
     if (generation_ != state_->generation) {
       return io::io_failure(ESTALE, path_ + ": opened before the crash");

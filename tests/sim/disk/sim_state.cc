@@ -20,8 +20,7 @@ void apply_data(base::Bytes& image, const SimState::DataOp& op) {
   }
 }
 
-void apply_name(std::map<std::string, std::shared_ptr<SimState::Inode>>& entries,
-                const SimState::NameOp& op) {
+void apply_name(SimState::Entries& entries, const SimState::NameOp& op) {
   if (!op.removed.empty()) entries.erase(op.removed);
   if (!op.added.empty()) entries[op.added] = op.inode;
 }
@@ -60,16 +59,19 @@ int SimState::begin_sync() {
   return faults->fail_sync == index ? faults->fail_code : 0;
 }
 
-std::vector<std::string> SimState::split(const std::string& path) {
-  std::vector<std::string> names;
-  std::size_t at = 0;
-  while (at < path.size()) {
-    const std::size_t slash = std::min(path.find('/', at), path.size());
-    if (slash > at && path.substr(at, slash - at) != ".") {
-      names.push_back(path.substr(at, slash - at));
-    }
-    at = slash + 1;
+std::string_view SimState::next_name(std::string_view& path) {
+  while (!path.empty()) {
+    const std::size_t slash = std::min(path.find('/'), path.size());
+    const std::string_view name = path.substr(0, slash);
+    path.remove_prefix(std::min(slash + 1, path.size()));
+    if (!name.empty() && name != ".") return name;
   }
+  return {};
+}
+
+std::vector<std::string> SimState::split(std::string_view path) {
+  std::vector<std::string> names;
+  for (auto name = next_name(path); !name.empty(); name = next_name(path)) names.emplace_back(name);
   return names;
 }
 
@@ -83,21 +85,21 @@ std::string SimState::name_of(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-std::shared_ptr<SimState::Inode> SimState::find(const std::string& path) const {
-  auto at = root;
-  for (const std::string& name : split(path)) {
-    const auto it = at->entries.find(name);
-    if (it == at->entries.end()) return nullptr;
-    at = it->second;
+std::shared_ptr<SimState::Inode> SimState::find(std::string_view path) const {
+  const std::shared_ptr<Inode>* at = &root;
+  for (auto name = next_name(path); !name.empty(); name = next_name(path)) {
+    const auto it = (*at)->entries.find(name);
+    if (it == (*at)->entries.end()) return nullptr;
+    at = &it->second;
   }
-  return at;
+  return *at;
 }
 
-void SimState::write(Inode& inode, base::BytesView bytes, std::uint64_t position) {
+void SimState::write(Inode& inode, base::Bytes bytes, std::uint64_t position) {
   if (bytes.empty()) return;
   inode.warm = true;
   apply_write(inode.data, bytes, position);
-  inode.data_ops.push_back({false, position, base::Bytes(bytes.begin(), bytes.end())});
+  inode.data_ops.push_back({false, position, std::move(bytes)});
 }
 
 void SimState::truncate(Inode& inode, std::uint64_t size) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -19,6 +21,7 @@ namespace sim {
 
 struct SimState {
   struct Inode;
+  using Entries = std::map<std::string, std::shared_ptr<Inode>, std::less<>>;
   // A change of contents that is not known to be durable.
   struct DataOp {
     bool is_truncate = false;
@@ -37,7 +40,7 @@ struct SimState {
     bool warm = false;
     base::Bytes data, durable;
     std::vector<DataOp> data_ops;
-    std::map<std::string, std::shared_ptr<Inode>> entries, durable_entries;
+    Entries entries, durable_entries;
     std::vector<NameOp> name_ops;
   };
   using OnOperation = std::function<void(std::string_view, const std::string&)>;
@@ -53,12 +56,14 @@ struct SimState {
   int begin_sync();
   bool is_dead(const std::string& path) const;
 
-  static std::vector<std::string> split(const std::string& path);
+  static std::vector<std::string> split(std::string_view path);
+  // Cuts the first name off `path`; empty: there is none.
+  static std::string_view next_name(std::string_view& path);
   static std::string parent_of(const std::string& path);
   static std::string name_of(const std::string& path);
-  std::shared_ptr<Inode> find(const std::string& path) const;
+  std::shared_ptr<Inode> find(std::string_view path) const;
 
-  void write(Inode& inode, base::BytesView bytes, std::uint64_t position);
+  void write(Inode& inode, base::Bytes bytes, std::uint64_t position);
   void truncate(Inode& inode, std::uint64_t size);
   void link(Inode& directory, const std::string& name, std::shared_ptr<Inode> inode);
   void unlink(Inode& directory, const std::string& name);
