@@ -283,6 +283,8 @@ void Socket::deliver() {
 }
 
 void Socket::peer_ended(const std::string& error) {
+  // A process may end while it connects: events of the network outlive it.
+  if (!state_->world.is_here(process_)) return;
   peer_done_ = true;
   peer_error_ = error;
   executor_.post([self = shared_from_this()] { self->deliver(); });

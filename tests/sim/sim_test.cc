@@ -181,6 +181,28 @@ TEST_F(SimNetTest, DeadProcessResetsItsPeers) {
   EXPECT_EQ(client_reader->closed, "connection reset by peer");
 }
 
+// Goal: a process may end while it connects, whatever its peer does then.
+TEST_F(SimNetTest, ProcessEndsWhileItConnects) {
+  auto bound = server_net->listen({"server", 0}, [this](std::shared_ptr<io::Connection> made) {
+    server = std::move(made);
+    return server_reader;
+  });
+  ASSERT_TRUE(bound.has_value());
+  // So long that the server has accepted, answered and ended before the client knows.
+  network.faults.delay_min = network.faults.delay_max = std::chrono::milliseconds(1);
+  auto process = std::make_unique<SimExecutor>(world, "short-lived");
+  auto net = network.join("short-lived", *process);
+  net->connect(*bound, [](const auto&) { return nullptr; });
+  ASSERT_TRUE(world.run_until([&] { return server != nullptr; }, seconds(1)));
+  network.faults.delay_min = network.faults.delay_max = std::chrono::microseconds(10);
+  server->close(false);
+  process->kill();
+  net = nullptr;
+  process = nullptr;
+  world.run_for(seconds(1));
+  EXPECT_EQ(server_reader->closed, "end");
+}
+
 // Goal: calls are answered, lost ones time out, and none is answered twice; streams keep their
 // order and break when the server goes.
 TEST(SimRpc, AnswersOnceAndBreaksStreams) {

@@ -25,23 +25,23 @@ struct Defect {
 constexpr Defect kDefects[] = {
     // the quorum
     {"store-skips-sync", 4},
-    {"raft-keeps-conflicting-entries", 49},
+    {"raft-keeps-conflicting-entries", 23},
     // who leads, who is in sync
     {"keep-leader-epoch", 1},
     {"broker-keeps-its-epoch", 1},
     {"elr-outlives-its-reason", 4},
-    {"elects-unclean", 3},
+    {"elects-unclean", 2},
     // leaders
-    {"node-acks-before-sync", 2},
+    {"node-acks-before-sync", 1},
     {"node-acks-failed-sync", 6},
-    {"node-acks-duplicates-at-once", 2},
+    {"node-acks-duplicates-at-once", 10},
     {"node-checks-no-sequence", 1},
     {"node-shows-unsynced", 1},
     {"node-finds-no-divergence", 7},
     {"node-leads-on-when-replaced", 2},
-    {"replica-acks-alone", 2},
+    {"replica-acks-alone", 3},
     {"replica-counts-minimal-isr", 20},
-    {"replica-counts-unsynced-leader", 42},
+    {"replica-counts-unsynced-leader", 16},
     {"replica-joins-behind", 3},
     // followers
     {"repl-keeps-what-it-gave-up", 1, sim::run_balance},
