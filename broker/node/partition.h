@@ -230,8 +230,6 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
     base::Offset leader_watermark{0};  // as the leader told it last; 0 when leading
   };
   Bounds bounds();
-  // In which epoch it leads; nothing when it does not.
-  std::optional<base::LeaderEpoch> leads_in();
   // What clients wrote to and read from this replica since it was opened. Without the lock.
   struct Traffic {
     std::uint64_t produced_bytes = 0;

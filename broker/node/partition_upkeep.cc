@@ -71,12 +71,6 @@ Partition::Bounds Partition::bounds_locked() const {
           .leader_watermark = leading_ ? base::Offset(0) : leader_watermark_};
 }
 
-std::optional<base::LeaderEpoch> Partition::leads_in() {
-  std::lock_guard lock(mutex_);
-  if (!leading_) return std::nullopt;
-  return leader_epoch_;
-}
-
 std::optional<EpochStart> Partition::end_of_epoch(base::LeaderEpoch asked) {
   std::lock_guard lock(mutex_);
   if (!leading_) return std::nullopt;

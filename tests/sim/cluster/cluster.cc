@@ -200,13 +200,14 @@ void Cluster::check_leaders_of(BrokerMachine& machine, LookedAt& before) {
     before.table = table;
   }
   for (auto& [partition, led_in] : before.replicas) {
-    const auto epoch = partition->leads_in();
-    if (!epoch || std::exchange(led_in, epoch) == epoch) continue;
+    const auto bounds = partition->bounds();
+    if (!bounds.is_leader || led_in == bounds.leader_epoch) continue;
+    led_in = bounds.leader_epoch;
     const auto [at, fresh] = leaders_.try_emplace(
-        {partition->topic_id(), partition->index(), epoch->value()}, machine.id());
+        {partition->topic_id(), partition->index(), led_in->value()}, machine.id());
     if (at->second == machine.id()) continue;
-    facts.wrong(name_of(*partition, machine) + " leads in epoch " + std::to_string(epoch->value()) +
-                ", as " + broker_host(at->second) + " did");
+    facts.wrong(name_of(*partition, machine) + " leads in epoch " +
+                std::to_string(led_in->value()) + ", as " + broker_host(at->second) + " did");
   }
 }
 
