@@ -150,6 +150,53 @@ TEST_F(FlusherTest, AFailedSyncIsFinal) {
   EXPECT_EQ(try_append({}).error().code, EIO);
 }
 
+// What a round takes from it is given; so is how often it was told what.
+class GivenBatch final : public Flushable {
+ public:
+  explicit GivenBatch(FlushBatch batch) : batch_(std::move(batch)) {}
+  FlushBatch take_unflushed(const Flusher&) override { return batch_; }
+  void flushed(const FlushBatch&, const io::IoResult<void>& result) override {
+    told.push_back(result);
+  }
+  std::vector<io::IoResult<void>> told;
+
+ private:
+  const FlushBatch batch_;
+};
+
+// Goal: of the files that a round syncs each counts for its own partition: one whose file failed is
+// told so, those before it are durable, those behind it are not called so. Method: three
+// partitions of one, three and two files, the second with a new name; each sync of them fails once.
+TEST_F(FlusherTest, AFailedFileIsThatOfItsPartition) {
+  constexpr std::size_t kFiles[] = {1, 3, 2};
+  constexpr std::size_t kOwner[] = {0, 1, 1, 1, 1, 2, 2};  // of each sync; the fifth: of the name
+  for (std::size_t failing = 0; failing < std::size(kOwner); ++failing) {
+    LogHealth fresh;
+    Flusher of_three(disk, directory, fresh, executor);
+    std::vector<std::shared_ptr<GivenBatch>> partitions;
+    for (const std::size_t count : kFiles) {
+      FlushBatch batch{.directory = directory, .sync_directory = count == 3};
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::string path =
+            directory + "/" + std::to_string(partitions.size()) + "." + std::to_string(i);
+        batch.data.push_back({.file = *disk.open(path, io::OpenMode::kCreate)});
+      }
+      partitions.push_back(std::make_shared<GivenBatch>(std::move(batch)));
+    }
+    disk.faults.fail_sync = disk.syncs() + failing;
+    for (const auto& each : partitions) of_three.request_sync(each);
+    executor.run_all();
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      ASSERT_EQ(partitions[i]->told.size(), 1u);
+      EXPECT_EQ(partitions[i]->told[0].has_value(), i < kOwner[failing])
+          << "partition " << i << ", sync " << failing;
+    }
+    EXPECT_TRUE(fresh.failed());
+    of_three.stop([] {});
+    executor.run_all();
+  }
+}
+
 // Goal: many dirty files are one sync of the file system. Method: a bound of two.
 TEST_F(FlusherTest, ManyFilesAreOneSync) {
   make_flusher({.whole_filesystem_from = 2});
