@@ -116,8 +116,13 @@ void Broker::begin() {
           .openers =
               static_cast<std::size_t>(std::max(1, config_.num_recovery_threads_per_data_dir)),
           .retention_every = std::chrono::milliseconds(config_.log_retention_check_interval_ms)});
-  directory_watch_ = std::make_unique<DirectoryWatch>(node_, *directories_, home(),
-                                                      [this] { registrar_->heartbeat_soon(); });
+  // Where there is one directory and the controller is in this process, a partition that cannot be
+  // written says so itself.
+  const bool tells = !config_.controller_quorum_voters.empty() ||
+                     directories_->all().size() + directories_->unreadable().size() > 1;
+  directory_watch_ = std::make_unique<DirectoryWatch>(node_, *directories_, home(), [this, tells] {
+    if (tells) registrar_->tell_soon();
+  });
   hosting_->on_moved([this](const Partition& partition) { directory_watch_->on_moved(partition); });
   describe_heartbeats();
   isr_changes_ = std::make_unique<IsrChanges>(

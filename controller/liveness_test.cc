@@ -26,6 +26,7 @@ class ControllerLiveness : public ControllerTest {
     std::int64_t epoch = -1;
     std::int64_t applied = -1;
     bool silent = false;
+    bool owes_heartbeats = true;
     bool want_shutdown = false;
     proto::HeartbeatReply last;
   };
@@ -51,7 +52,7 @@ class ControllerLiveness : public ControllerTest {
     request.set_broker_id(process.id);
     request.mutable_incarnation()->set_low(++incarnations);
     request.set_previous_broker_epoch(previous_epoch);
-    request.set_heartbeats(true);
+    request.set_heartbeats(process.owes_heartbeats);
     auto* listener = request.add_listeners();
     listener->set_name("PLAINTEXT");
     listener->set_host("localhost");
@@ -226,6 +227,25 @@ TEST_F(ControllerLiveness, SilentBrokerIsFencedByTimeout) {
   processes[1]->silent = false;
   ASSERT_TRUE(wait([&] { return !is_fenced(1); }));
   EXPECT_EQ(partition().leader, kTwo);
+}
+
+// Goal: a broker that owes no heartbeats, as it is in the controller's process, may send some when
+// there is news, and is not fenced when no more come. Method: one heartbeat, then nothing for long.
+TEST_F(ControllerLiveness, NewsOfOneWithoutHeartbeatsOpensNoSession) {
+  start();
+  auto& process = *(processes[1] = std::make_unique<Process>());
+  process.id = 1;
+  process.owes_heartbeats = false;
+  process.executor = std::make_unique<sim::SimExecutor>(world, "broker 1");
+  process.client = rpc.connect("broker 1", "controller", *process.executor);
+  process.epoch = register_process(process, -1).broker_epoch();
+  process.timer.on_fire([] {});
+  process.last.set_fenced(true);
+  beat(process);
+  ASSERT_TRUE(wait([&] { return !process.last.fenced(); }));
+  EXPECT_FALSE(process.last.has_error());
+  world.run_for(seconds(20));
+  EXPECT_FALSE(is_fenced(1));
 }
 
 // Goal: a subscription that breaks and comes back in time costs nothing.

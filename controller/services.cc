@@ -235,7 +235,8 @@ cluster::Decision<proto::HeartbeatReply> Controller::Core::heartbeat(
   const base::BrokerId id(request.broker_id());
   auto decision = cluster::heartbeat(request, *state_.head(), settings_, sessions());
   if (decision.reply.has_error()) return decision;
-  liveness_.heard(id, request.metadata_offset());
+  // One that owes no heartbeats had news.
+  if (state_.head()->broker(id)->heartbeats) liveness_.heard(id, request.metadata_offset());
   decision.reply.set_sizes_wanted(sizes_.take(request, *state_.head(), seams_.executor.now()));
   if (request.want_shutdown() && !decision.records.empty()) {
     liveness_.shutting_down(id, member_->raft().log().last_index().value() + 1);

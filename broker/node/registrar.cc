@@ -128,7 +128,8 @@ void Registrar::on_register_reply(
                     .cluster_id = identity_.cluster_id,
                     .offset = registration_offset_});
   }
-  if (*alive && options_.heartbeats) heartbeat();
+  if (!*alive) return;
+  if (options_.heartbeats || again_at_once_) heartbeat();
 }
 
 void Registrar::register_again(std::vector<base::Uuid> directories) {
@@ -152,8 +153,12 @@ void Registrar::applied(base::Offset offset) {
 }
 
 void Registrar::heartbeat_soon() {
-  if (!*alive_ || !registered_ || !options_.heartbeats) return;
-  if (calling_) {
+  if (*alive_ && registered_ && options_.heartbeats) tell_soon();
+}
+
+void Registrar::tell_soon() {
+  if (!*alive_) return;
+  if (calling_ || !registered_) {
     again_at_once_ = true;
   } else {
     heartbeat();
@@ -212,7 +217,7 @@ void Registrar::on_heartbeat_reply(const std::expected<proto::HeartbeatReply, Ca
     return again_in(kShutdownAskEvery);
   }
   if (again_at_once_) return heartbeat();
-  again_in(options_.heartbeat_every);
+  if (options_.heartbeats) again_in(options_.heartbeat_every);
 }
 
 void Registrar::again_in(base::Duration delay) { home_.timers().set(timer_, home_.now() + delay); }

@@ -40,7 +40,8 @@ class Registrar {
     bool some_directories_failed = false;  // there are others that cannot be read
   };
   struct Options {
-    // False for a broker in its controller's own process: it is unfenced at once and for ever.
+    // False for a broker in its controller's own process: it is unfenced at once and for ever, and
+    // sends a heartbeat only when there is news.
     bool heartbeats = true;
     base::Duration heartbeat_every = std::chrono::milliseconds(500);
     // How long the controller goes without a heartbeat before it fences this broker.
@@ -82,6 +83,8 @@ class Registrar {
   }
   // Something happened that may make the controller doubt that this process lives.
   void heartbeat_soon();
+  // describe_with() has something new for the controller.
+  void tell_soon();
   // Asks the controller to move the leaderships away. `done` comes once none is left here that
   // could be elsewhere, or it cannot be had: nobody answers, or it takes too long.
   void shut_down(std::move_only_function<void()> done);

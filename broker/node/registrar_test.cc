@@ -93,6 +93,40 @@ TEST_F(Registration, RegistersThenBeats) {
   EXPECT_NEAR(heartbeats - before, 10, 1);
 }
 
+// Goal: a broker that owes no heartbeats sends one for each piece of news and none besides, also
+// when the news came before its registration had been answered, and tries again when no answer
+// comes. Method: count them.
+TEST_F(Registration, WithoutHeartbeatsOnlyNewsIsTold) {
+  Registrar quiet{executor, client, diag, base::Random(1), Registrar::Options{.heartbeats = false}};
+  quiet.start(
+      {.id = base::BrokerId(1),
+       .cluster_id = {},
+       .incarnation = {1, 7},
+       .listeners = {},
+       .rack = "",
+       .directories = {}},
+      [](const Registrar::Registered&) {}, [](const CallError&) {});
+  quiet.tell_soon();
+  quiet.tell_soon();
+  world.run_for(seconds(5));
+  EXPECT_EQ(heartbeats, 1);
+  quiet.heartbeat_soon();  // no reason of its own
+  quiet.applied(base::Offset(9));
+  world.run_for(seconds(5));
+  EXPECT_EQ(heartbeats, 1);
+  silent = true;
+  quiet.tell_soon();
+  world.run_for(seconds(5));
+  EXPECT_GT(heartbeats, 2);
+  silent = false;
+  world.run_for(seconds(5));
+  const int told = heartbeats;
+  world.run_for(seconds(60));
+  EXPECT_EQ(heartbeats, told);
+  EXPECT_FALSE(quiet.fenced());
+  quiet.stop();
+}
+
 // Goal: a directory that cannot be opened after it was named is unnamed, also when a heartbeat is
 // under way, and only then the owner hears that it is registered.
 TEST_F(Registration, UnnamesADirectory) {

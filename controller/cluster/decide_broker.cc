@@ -1,5 +1,6 @@
 // What brokers ask: registration, blocks of producer ids.
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -100,6 +101,15 @@ class Directories {
   std::vector<base::Uuid> failed() const {
     return some_failed_ ? missing_ : std::vector<base::Uuid>();
   }
+  // What `before` is once this has been registered, as far as its directories go.
+  meta::Broker after(meta::Broker before) const {
+    before.directories = now_;
+    before.failed_directories = failed();
+    std::ranges::copy(before.failed_directories, std::back_inserter(before.directories));
+    before.full_directories.clear();
+    before.shutting_down = false;
+    return before;
+  }
   // The one of the replica that is missing. Where it was not told which one holds it: any that is,
   // for the broker may have died before it could tell. One that was out of service may only have
   // been taken for the replica's, by this same rule.
@@ -136,7 +146,12 @@ void replace_process(const proto::RegisterBrokerRequest& request, bool is_clean,
                      const Settings& settings, std::vector<proto::Record>& out) {
   const base::BrokerId id(request.broker_id());
   Roster roster(image);
-  request.heartbeats() ? roster.lose(id) : roster.find(id);
+  if (request.heartbeats()) {
+    roster.lose(id);  // until its first one
+  } else {
+    roster.find(id);
+    roster.replace(directories.after(*image.broker(id)));
+  }
   Placements placements;
   each_partition_of(id, image, [&](const meta::Topic& topic, std::int32_t index, const auto& now) {
     PartitionChange change(topic, index);

@@ -21,10 +21,10 @@ class DecideDirectories : public Decide {
   }
   void enroll_with(std::int32_t id, const std::vector<base::Uuid>& directories,
                    bool some_failed = false, std::int64_t previous_epoch = -1,
-                   bool same_process = false) {
+                   bool same_process = false, bool heartbeats = true) {
     proto::RegisterBrokerRequest request;
     request.set_broker_id(id);
-    request.set_heartbeats(true);
+    request.set_heartbeats(heartbeats);
     request.set_previous_broker_epoch(previous_epoch);
     request.mutable_incarnation()->set_low(same_process ? incarnations : ++incarnations);
     for (const base::Uuid& each : directories) meta::to_proto(each, request.add_directory_ids());
@@ -156,6 +156,33 @@ TEST_F(DecideDirectories, ReplacedOneLosesOnlyItsPartitions) {
   EXPECT_TRUE(partition("t", 2).isr_lost);  // it may have been there
   EXPECT_EQ(partition("u", 0).isr, ids({2}));
   EXPECT_TRUE(partition("u", 0).directories.empty());  // told anew
+}
+
+// Goal: a broker in the controller's own process, which is unfenced at once and owes no heartbeats,
+// leads what is in the directories that can be used, in each of its lives. Method: one with two
+// directories tells where its replicas are; one of the two cannot be read, and can be again; then
+// it is left out.
+TEST_F(DecideDirectories, LeaderWithoutHeartbeatsLeadsWhatIsThere) {
+  const auto live = [&](const std::vector<base::Uuid>& directories, bool some_failed) {
+    enroll_with(1, directories, some_failed, epoch_of(1), false, false);
+  };
+  min_isr = "1";
+  live({kA, kB}, false);
+  create_on("t", {{1}, {1}});
+  place(0, kA);
+  place(1, kB);
+  for (int i = 0; i < 2; ++i) {
+    live({kA}, true);
+    EXPECT_EQ(partition("t", 0).leader, base::BrokerId(1));
+    EXPECT_EQ(partition("t", 1).leader, meta::kNoBroker);
+    live({kA, kB}, false);
+    EXPECT_EQ(partition("t", 0).leader, base::BrokerId(1));
+    EXPECT_EQ(partition("t", 1).leader, base::BrokerId(1));
+    place(1, kB);  // told anew, as after any life in which it was out of service
+  }
+  live({kA}, false);
+  EXPECT_EQ(partition("t", 0).leader, base::BrokerId(1));
+  EXPECT_TRUE(partition("t", 1).isr_lost);
 }
 
 // Goal: with a directory that was added nothing is lost.

@@ -17,7 +17,7 @@ from harness.deps import Missing  # noqa: E402
 from harness.suite import check, equal  # noqa: E402
 
 from cluster import Cluster  # noqa: E402
-from test_dev import until  # noqa: E402
+from test_dev import lasting_port, until  # noqa: E402
 from test_quorum import Commands  # noqa: E402
 
 EXT4_SHUT_DOWN = 0x8004587D  # ioctl EXT4_IOC_SHUTDOWN
@@ -176,9 +176,82 @@ def disk_fills_up(folder, binaries):
         disk.unmount()
 
 
+class Alone:
+    """`moldau dev`, one node with the log directories a and b."""
+
+    def __init__(self, folder, binaries):
+        self.folder, self.moldau, self.port = folder, os.path.join(binaries, "moldau"), lasting_port()
+        self.logs = {name: os.path.join(folder, name) for name in "ab"}
+        self.process = None
+
+    def start(self, names="ab"):
+        with open(os.path.join(self.folder, "node.log"), "a") as log:
+            self.process = subprocess.Popen(
+                [self.moldau, "dev", "--data-dir", os.path.join(self.folder, "data"), "--port", str(self.port), "--http-port", "0",
+                 "--set", "log.dirs=" + ",".join(self.logs[name] for name in names)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
+        nodes.STARTED.append(self.process)
+        until("the node answers", 30, lambda: self.run("topic", "list").returncode == 0)
+
+    def end(self):
+        self.process.terminate()
+        equal(self.process.wait(30), 0, "end of the node")
+
+    def run(self, *words, text=None):
+        return subprocess.run([self.moldau, *words, "--brokers", f"127.0.0.1:{self.port}"], input=text, capture_output=True,
+                              text=True, timeout=60)
+
+    def held(self, name):
+        return {word[:-2] for word in os.listdir(self.logs[name]) if word.startswith("t") and word.endswith("-0")}
+
+    def leads(self, topic):
+        return self.run("topic", "describe", topic).stdout.splitlines()[-1].split()[1] == "1"
+
+    def read(self, topic):
+        return self.run("consume", topic, "-o", "beginning", "-e").stdout.split()
+
+
+def one_of_a_node_alone(folder, binaries):
+    """A directory that cannot be read, that is back, and that is left out, of a node without company."""
+    alone = Alone(folder, binaries)
+    topics = [f"t{i}" for i in range(6)]
+    alone.start()
+    for topic in topics:
+        made = alone.run("topic", "create", topic)
+        equal(made.returncode, 0, made.stderr)
+        sent = alone.run("produce", topic, text=f"in-{topic}\n")
+        equal(sent.returncode, 0, sent.stderr)
+    in_a, in_b = alone.held("a"), alone.held("b")
+    check(in_a and in_b and len(in_a | in_b) == 6, f"topics in both directories: {in_a}, {in_b}")
+    alone.end()
+
+    def served(good, bad):
+        for topic in sorted(good):
+            until(f"{topic} has a leader", 10, lambda topic=topic: alone.leads(topic))
+            equal(alone.read(topic), [f"in-{topic}"], topic)
+        for topic in sorted(bad):
+            until(f"{topic} has no leader", 10, lambda topic=topic: not alone.leads(topic))
+
+    for _ in range(2):
+        os.rename(alone.logs["b"], alone.logs["b"] + ".away")
+        with open(alone.logs["b"], "w"):
+            alone.start()
+        served(in_a, in_b)
+        alone.end()
+        os.remove(alone.logs["b"])
+        os.rename(alone.logs["b"] + ".away", alone.logs["b"])
+        alone.start()
+        served(in_a | in_b, set())
+        alone.end()
+    alone.start("a")
+    served(in_a, in_b)
+    alone.end()
+
+
 def run_directories(suite, binaries):
     binaries = os.path.abspath(binaries)
     for name, test in (("directories: a disk that dies takes its partitions and no others", one_disk_dies),
+                       ("directories: one of a node alone goes, comes back and is left out", one_of_a_node_alone),
                        ("directories: a full disk hands its leaderships over and takes them back", disk_fills_up)):
         with tempfile.TemporaryDirectory(prefix="moldau-directories-") as folder:
             suite.run(name, lambda test=test, folder=folder: test(folder, binaries))
