@@ -3,7 +3,6 @@
 // Runs COUNT seeds from N of each workload, or as many as M minutes allow. On a failure prints
 // workload and seed, which replay it exactly, and exits with 127 (crash), 128 (no progress) or 129
 // (incorrect). --twice runs each seed twice and compares the digests of the traces.
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -160,9 +159,6 @@ int main(int argc, char** argv) {
       return usage();
     }
   }
-  // What one seed frees the next one needs: it is not given back to the system each time.
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   if (options.workload != "all" && !kWorkloads.contains(options.workload)) return usage();
   std::signal(SIGABRT, on_abort);
   std::signal(SIGSEGV, on_abort);
