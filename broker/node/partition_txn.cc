@@ -55,7 +55,11 @@ bool Partition::await_turn_to_verify(base::ProducerId producer_id, TxnGuard guar
                                      std::shared_ptr<PartitionListener> listener,
                                      std::uint64_t tag) {
   std::lock_guard lock(mutex_);
-  if (guards_.first(producer_id) == guard || MUTANT("txn-verdicts-overtake")) return true;
+  // Nobody tells any more who waits in a closed one; the append is refused there.
+  if (closed_ != ErrorCode::kNone || guards_.first(producer_id) == guard ||
+      MUTANT("txn-verdicts-overtake")) {
+    return true;
+  }
   turn_waiters_.emplace(guard, Waiter{.wanted = Wanted::kTurn,
                                       .offset = {},
                                       .home = &home,
