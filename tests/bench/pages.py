@@ -28,10 +28,10 @@ class Cgroup:
             os.rmdir(self.path)
             raise
 
-    def enter(self):
-        """Moves the calling process into it."""
+    def enter(self, pid=None):
+        """Moves the process into it, the calling one when none is named."""
         with open(os.path.join(self.path, "cgroup.procs"), "w") as file:
-            file.write(str(os.getpid()))
+            file.write(str(pid or os.getpid()))
 
     def remove(self):
         os.rmdir(self.path)

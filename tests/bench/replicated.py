@@ -17,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests/cluster"), os.path.join(ROOT, "tests/client")]
+import pages  # noqa: E402
 import report  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from harness import deps, node as nodes  # noqa: E402
@@ -25,7 +26,8 @@ from workloads import Metric, Workload  # noqa: E402
 
 SIDES = ("kafka", "moldau")
 PARTITIONS, SIZE = 30, 1024
-WARM, RATE, SECONDS = 400_000, 15_000, 20
+RATE, SECONDS = 15_000, 20
+WARM = pages.CYCLE // SIZE  # each of the three brokers writes all of it
 WORKLOADS = (
     Workload("volume", f"produce 1 KiB, {PARTITIONS} partitions, 3 replicas, acks=all", "", (
         Metric("cpu_s_per_gb", "s/GB", "CPU of the cluster per GB", 0.25),
@@ -40,22 +42,15 @@ def say(text):
     print(f"bench replicated: {text}", file=sys.stderr, flush=True)
 
 
-class NoControl:
-    """Of the page cache: six processes share what the machine has."""
-
-    def group(self, side):
-        return None
-
-
 class KafkaCluster:
-    def __init__(self, folder, lib):
+    def __init__(self, folder, lib, control):
         ports = [[free_port(), free_port()] for _ in range(3)]
         voters = ",".join(f"{i + 1}@127.0.0.1:{each[1]}" for i, each in enumerate(ports))
         identity, self.members = cluster_identity(), []
         for i, each in enumerate(ports):
             more = {"node.id": str(i + 1), "controller.quorum.voters": voters, "default.replication.factor": "3",
                     "min.insync.replicas": "2"}
-            self.members.append(Kafka(os.path.join(folder, f"kafka-{i + 1}"), NoControl(), lib, more, identity, each))
+            self.members.append(Kafka(os.path.join(folder, f"kafka-{i + 1}"), control, lib, more, identity, each))
         self.bootstrap = ",".join(f"127.0.0.1:{each[0]}" for each in ports)
 
     def start(self):
@@ -73,25 +68,38 @@ class KafkaCluster:
     def pids(self):
         return [member.process.pid for member in self.members]
 
+    def page_cost(self):
+        return self.members[0].page_cost()
+
     def end(self):
         for member in self.members:
             member.remove()
 
 
 class MoldauCluster:
-    def __init__(self, folder, binaries):
+    def __init__(self, folder, binaries, control):
         # What `moldau-broker` does by itself, not what the harness likes.
         self.cluster = Cluster(folder, binaries, settings={"min.insync.replicas": "2", "default.replication.factor": "3"})
         self.bootstrap = self.cluster.bootstrap
+        self.folder, self.groups = folder, [control.group("moldau") for _ in self.cluster.brokers]
 
     def start(self):
         self.cluster.start()
+        for broker, group in zip(self.cluster.brokers, self.groups):
+            if group:
+                group.enter(broker.process.pid)
 
     def pids(self):
         return [member.process.pid for member in self.cluster.members()]
 
+    def page_cost(self):
+        return pages.probe(self.groups[0], self.folder)
+
     def end(self):
         nodes.end_all()
+        for group in self.groups:
+            if group:
+                group.remove()
 
 
 def cpu_s(pids):
@@ -130,25 +138,26 @@ class Side:
 
     def volume(self, scale):
         self.create("volume")
-        self.load("produce", "volume", "--records", int(WARM * scale))
+        self.load("produce", "volume", "--records", WARM)
+        page_cost = self.cluster.page_cost()
         seconds = max(5, SECONDS * scale)
         paced = self.load("produce", "volume", "--records", int(RATE * seconds), "--rate", RATE)
         closed = self.load("produce", "volume", "--records", int(RATE * seconds))
         return {"cpu_s_per_gb": paced["cpu_s"] / (RATE * seconds * SIZE) * 1e9, "behind": paced["seconds"] / seconds - 1,
-                "rate": closed["records"] / closed["seconds"] / 1e3}
+                "rate": closed["records"] / closed["seconds"] / 1e3, "page_cost": page_cost}
 
     def latency(self, scale, rate):
         self.create("latency")
         return self.load("openloop", "latency", "--rate", rate, "--seconds", max(5, SECONDS * scale), "--warm-seconds", 4)
 
 
-def measure(args, folder, pair, half):
+def measure(args, folder, control, pair, half):
     """{(workload, pair, side): figures}; `half` is the rate of the open loop, or None until Kafka told it."""
     measured = {}
     for side in SIDES if args.side is None else (args.side,):
         place = os.path.join(folder, f"{side}-{pair}")
         os.makedirs(place)
-        cluster = KafkaCluster(place, deps.kafka_lib(False)) if side == "kafka" else MoldauCluster(place, args.bin)
+        cluster = KafkaCluster(place, deps.kafka_lib(False), control) if side == "kafka" else MoldauCluster(place, args.bin, control)
         try:
             cluster.start()
             under = Side(cluster, os.path.join(args.bin, "bench_load"))
@@ -177,10 +186,10 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = os.path.join(args.dir, f"replicated-{os.getpid()}")
     os.makedirs(folder)
-    measured, half = {}, None
+    measured, half, control = {}, None, pages.Control()
     try:
         for pair in range(args.pairs):
-            figures, half = measure(args, folder, pair, half)
+            figures, half = measure(args, folder, control, pair, half)
             measured |= figures
     except (NodeFailed, nodes.NodeFailed) as failure:
         say(str(failure))
@@ -194,7 +203,10 @@ def main():
     print((report.markdown if args.markdown else report.table)(rows))
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     print(f"\nopen loop at {half:,}/s; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; median of {args.pairs} pairs; commit {commit}; "
-          f"{time.strftime('%Y-%m-%d')}")
+          f"{time.strftime('%Y-%m-%d')}; pages: {control.describe()}")
+    for side in SIDES if args.side is None else (args.side,):
+        costs = sorted(figures["page_cost"] for (work, _, of), figures in measured.items() if (work, of) == ("volume", side))
+        print(f"a plain write beside {side}: {costs[len(costs) // 2]:.2f} s/GB ({costs[0]:.2f} .. {costs[-1]:.2f})")
     return 0
 
 
