@@ -38,7 +38,7 @@ struct Config {
   // A follower stands for election after a random time in [timeout, 2 * timeout) of silence; a
   // leader that hears no majority for `election_timeout` steps down.
   base::Duration election_timeout = std::chrono::milliseconds(1000);
-  base::Duration heartbeat = std::chrono::milliseconds(100);
+  base::Duration heartbeat = std::chrono::milliseconds(200);
   std::size_t append_bytes_max = 1 << 20;  // data in one AppendRequest (one entry may exceed it)
   std::size_t appends_in_flight_max = 16;  // unanswered AppendRequests to one follower
 };
