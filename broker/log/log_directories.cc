@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/mutant.h"
 
 namespace broker {
 namespace {
@@ -172,7 +173,7 @@ io::IoResult<LogStore*> LogDirectories::holding(const PartitionName& name,
     }
   }
   if (found.empty() && unknown) return std::unexpected(*unknown);
-  if (found.size() < 2) return found.empty() ? nullptr : found.front();
+  if (found.empty()) return nullptr;
   for (LogStore* store : found) {
     const auto mark = store->directory->move_mark(name);
     if (mark && *mark && (*mark)->counts) return store;
@@ -180,9 +181,28 @@ io::IoResult<LogStore*> LogDirectories::holding(const PartitionName& name,
   for (LogStore* store : found) {
     if (told == store->id()) return store;
   }
+  if (told && is_out_of_reach(*told) && !MUTANT("takes-what-was-left-elsewhere")) {
+    return io::io_failure(EIO, "its log directory is out of service; what " +
+                                   found[0]->directory->path() + " has of it is older");
+  }
+  if (found.size() == 1) return found.front();
   return io::io_failure(EEXIST, name.to_string() + " is in " + found[0]->directory->path() +
                                     " and in " + found[1]->directory->path() +
                                     ": take one of them away");
+}
+
+std::vector<LogStore*> LogDirectories::leftovers(const PartitionName& name,
+                                                 const LogStore& held_by) const {
+  std::vector<LogStore*> out;
+  if (MUTANT("takes-what-was-left-elsewhere")) return out;
+  for (const auto& store : stores_) {
+    if (store.get() == &held_by || store->failed() || !store->directory->left().contains(name)) {
+      continue;
+    }
+    const auto mark = store->directory->move_mark(name);
+    if (mark && !*mark) out.push_back(store.get());
+  }
+  return out;
 }
 
 LogStore* LogDirectories::take_place(LogStore* wanted) {

@@ -92,9 +92,13 @@ class LogDirectories {
   // the other was out of reach when the partition was made anew; before that, one that moved here
   // from the other. EEXIST: two, and neither is.
   // An error, too, when none holds it and one that had it at the start cannot be read any more,
-  // which is out of service from then on. Blocks.
+  // which is out of service from then on; and when the one that is `told` cannot be reached and
+  // another one holds it, which is what was left there before. Blocks.
   io::IoResult<LogStore*> holding(const PartitionName& name,
                                   const std::optional<base::Uuid>& told = std::nullopt) const;
+  // Those that hold it as well, although it is in `held_by`, by no move between them: they were out
+  // of reach when it was taken away. Blocks.
+  std::vector<LogStore*> leftovers(const PartitionName& name, const LogStore& held_by) const;
   // For a new partition, which is counted from now on: in service, with space if there is one, with
   // the fewest partitions; or `wanted` while it is in service. Null when none is. Any thread.
   LogStore* take_place(LogStore* wanted = nullptr);

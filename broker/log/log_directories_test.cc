@@ -94,6 +94,35 @@ TEST_F(Directories, PartitionInTwoIsRefused) {
   EXPECT_EQ(open_->holding({"t", 0}, base::Uuid{7, 7}).error().code, EEXIST);
 }
 
+// Goal: what was left of a replica in a directory that was out of reach when it was taken away is
+// never taken for the one that was made since in another directory, whichever of the two can be
+// read. Method: of three directories two hold the partition, one is told; then that one dies.
+TEST_F(Directories, WhatWasLeftElsewhereDoesNotCount) {
+  ASSERT_TRUE(open());
+  LogStore* stale = open_->all()[0].get();
+  LogStore* told = open_->all()[1].get();
+  const base::Uuid told_id = told->id();
+  for (LogStore* store : {stale, told}) {
+    ASSERT_TRUE(disk.make_directories(store->directory->partition_path({"t", 0})));
+  }
+  open_.reset();
+  ASSERT_TRUE(open());
+  told = open_->all()[1].get();
+  EXPECT_EQ(*open_->holding({"t", 0}, told_id), told);
+  const auto leftovers = open_->leftovers({"t", 0}, *told);
+  ASSERT_EQ(leftovers.size(), 1U);
+  EXPECT_EQ(leftovers[0]->directory->path(), "/a");
+  open_.reset();
+  disk.faults.dead = {"/b"};
+  ASSERT_TRUE(open());
+  EXPECT_EQ(open_->holding({"t", 0}, told_id).error().code, EIO);
+  EXPECT_EQ((*open_->holding({"t", 0}))->directory->path(), "/a");
+  open_.reset();
+  disk.faults.dead.clear();
+  ASSERT_TRUE(open());
+  EXPECT_EQ((*open_->holding({"t", 0}, told_id))->directory->path(), "/b");
+}
+
 // Goal: a directory that cannot be read leaves the others in service, and says so; what belongs to
 // another cluster is a mistake that ends the start; nothing readable does as well.
 TEST_F(Directories, UnreadableOneIsToldApart) {

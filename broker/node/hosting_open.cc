@@ -14,6 +14,7 @@ void Hosting::open_one(Round& round, Opening& opening) {
   if (store == nullptr && !opening.error.empty()) return;
   if (store == nullptr) store = create(round, opening, log);
   if (store == nullptr) return;
+  set_leftovers_aside(*store, opening);
   const auto known = store->directory->high_watermark_of(opening.name);
   opening.opened = std::make_shared<Partition>(
       Partition::Identity{opening.name.topic, opening.topic_id, opening.name.partition},
@@ -59,15 +60,38 @@ LogStore* Hosting::open_there(LogStore& store, Opening& opening, std::unique_ptr
 }
 
 bool Hosting::set_aside(LogStore& store, Opening& opening, const base::Uuid& found) {
-  const std::string path = store.directory->partition_path(opening.name);
-  const std::string aside = path + "." + found.to_string() + "-stray";
-  node_.diag.warn("log", "a directory of another topic of this name is set aside",
-                  {{"directory", path}, {"to", aside}});
+  auto moved = rename_to_stray(store, opening.name, found,
+                               "a directory of another topic of this name is set aside");
+  if (!moved) opening.fail(moved.error());
+  return moved.has_value();
+}
+
+// One day it might be all that can be read, and must not be taken for the partition then.
+void Hosting::set_leftovers_aside(const LogStore& held_by, const Opening& opening) {
+  for (LogStore* store : directories_.leftovers(opening.name, held_by)) {
+    auto moved = rename_to_stray(*store, opening.name, opening.topic_id,
+                                 "a partition is in another log directory: what was left of it "
+                                 "in this one is set aside");
+    if (moved) {
+      --store->partitions;
+    } else {
+      store->directory->health().fail(moved.error());
+    }
+  }
+}
+
+io::IoResult<void> Hosting::rename_to_stray(LogStore& store, const PartitionName& name,
+                                            const base::Uuid& topic, const std::string& what) {
+  const std::string path = store.directory->partition_path(name);
+  std::string aside = path + "." + topic.to_string() + "-stray";
+  for (int i = 2; disk_.exists(aside); ++i) {
+    aside = path + "." + topic.to_string() + "." + std::to_string(i) + "-stray";
+  }
+  node_.diag.warn("log", what, {{"directory", path}, {"to", aside}});
   auto moved = disk_.rename(path, aside);
   if (moved) moved = disk_.sync_directory(store.directory->path());
-  if (!moved) opening.fail(moved.error());
-  if (moved) store.directory->left().forget(opening.name);
-  return moved.has_value();
+  if (moved) store.directory->left().forget(name);
+  return moved;
 }
 
 LogStore* Hosting::create(Round& round, Opening& opening, std::unique_ptr<Log>& log) {

@@ -85,7 +85,11 @@ void Cluster::heal() {
   for (auto& each : controllers) each->thaw();
   for (auto& each : brokers) each->thaw();
   for (auto& each : controllers) mend(*each);
-  for (auto& each : brokers) mend(*each);
+  for (auto& each : brokers) {
+    // Nor does one that is starting: which directories it found broken cannot be told yet.
+    if (each->up() && !each->serving() && !each->stopping()) each->crash(true);
+    mend(*each);
+  }
   world.run_until(
       [&] { return std::ranges::none_of(brokers, [](auto& b) { return b->stopping(); }); },
       std::chrono::seconds(30));
