@@ -145,6 +145,8 @@ void Broker::begin() {
   node_.leader_check = leader_check_.get();
   transactions_ = std::make_unique<TxnCoordinators>(node_);
   node_.transactions = transactions_.get();
+  recall_ = std::make_unique<Recall>(node_.broker_id, home(),
+                                     [this](bool again) { recall_clients(again); });
   isr_changes_->start();
   metadata_->start(
       node_.broker_id,
@@ -189,6 +191,7 @@ void Broker::describe_heartbeats() {
 void Broker::on_applied(const meta::Image& after, const meta::Delta& delta) {
   replicator_->on_change(after, delta);
   isr_changes_->count(delta);
+  recall_->on_change(after, delta);
   directory_watch_->on_applied(after, delta);
   registrar_->applied(after.offset());
   const meta::Broker* self = after.broker(node_.broker_id);
@@ -209,6 +212,15 @@ io::Net::Accept Broker::accept_on(std::size_t reactor, std::string listener) {
     session->start();
     return session;
   };
+}
+
+void Broker::recall_clients(bool again) {
+  if (node_.stopping || !config_.moldau_recall_clients_enable) return;
+  for (const auto& reactor : node_.reactors) {
+    reactor->executor.post([&reactor = *reactor, again] {
+      reactor.client_sessions->recall_all(reactor.executor, again);
+    });
+  }
 }
 
 Hosting::Progress Broker::progress() const {
@@ -257,6 +269,7 @@ void Broker::close(std::move_only_function<void()> done) {
       transactions_->stop();
       groups_->stop();
       directory_watch_->stop();
+      recall_->stop();
       directories_->stop_flushing(
           [this, shared_done] { hosting_->stop([shared_done] { (*shared_done)(); }); });
     });

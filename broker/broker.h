@@ -17,6 +17,7 @@
 #include "broker/node/hosting.h"
 #include "broker/node/isr_changes.h"
 #include "broker/node/node.h"
+#include "broker/node/recall.h"
 #include "broker/node/registrar.h"
 #include "broker/node/replicator.h"
 #include "broker/node/size_report.h"
@@ -80,6 +81,7 @@ class Broker {
   void describe_heartbeats();
   void begin();
   void on_applied(const meta::Image& after, const meta::Delta& delta);
+  void recall_clients(bool again);
   void close(std::move_only_function<void()> done);
   void on_every_reactor(std::function<void()> then);
 
@@ -105,6 +107,7 @@ class Broker {
   std::unique_ptr<GroupCoordinators> groups_;
   std::unique_ptr<IsrChanges> isr_changes_;
   std::unique_ptr<Replicator> replicator_;
+  std::unique_ptr<Recall> recall_;
 };
 
 }  // namespace broker

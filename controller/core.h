@@ -27,7 +27,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
         random_(seams.random.split("decide")),
         publisher_(seams.diag),
         liveness_(seams.executor, {config_.broker_session_timeout, config_.broker_suspect_timeout},
-                  [this](base::BrokerId id, const std::string& why) { fence(id, why); }) {
+                  [this](base::BrokerId id, Liveness::End how) { fence(id, how); }) {
     settings_.default_partitions = config_.default_partitions;
     settings_.default_replication_factor = config_.default_replication_factor;
     settings_.config_rules = config_.config_rules;
@@ -89,7 +89,7 @@ class Controller::Core : public std::enable_shared_from_this<Core> {
   raft::Index append(const std::vector<proto::Record>& records);
 
   // The session of a broker ended.
-  void fence(base::BrokerId broker, const std::string& why);
+  void fence(base::BrokerId broker, Liveness::End how);
   cluster::Sessions sessions() const;
   cluster::Decision<proto::HeartbeatReply> heartbeat(const proto::HeartbeatRequest& request);
   cluster::Decision<proto::RegisterBrokerReply> register_broker(

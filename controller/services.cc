@@ -244,14 +244,15 @@ cluster::Decision<proto::HeartbeatReply> Controller::Core::heartbeat(
   return decision;
 }
 
-void Controller::Core::fence(base::BrokerId broker, const std::string& why) {
+void Controller::Core::fence(base::BrokerId broker, Liveness::End how) {
   // It cannot be decided now: it has until the next time.
   if (!ready()) return liveness_.registered(broker);
-  const auto records = cluster::fence_broker(broker, *state_.head(), settings_);
+  const bool silent = how == Liveness::End::kSilent;
+  const auto records = cluster::fence_broker(broker, silent, *state_.head(), settings_);
   if (records.empty()) return;
   seams_.diag.warn("controller", "broker fenced",
                    {{"broker", std::to_string(broker.value())},
-                    {"why", why},
+                    {"why", silent ? "no heartbeat came" : "its subscription broke"},
                     {"partitions_changed", std::to_string(records.size() - 1)}});
   ++brokers_fenced_;
   append(records);

@@ -52,6 +52,7 @@ std::vector<base::BrokerId> brokers_in(const std::string& rack, const meta::Imag
 }  // namespace
 
 void fetch(Context& context, const wire::FetchRequest& request, Reply<wire::FetchResponse> reply) {
+  context.use.replica = context.use.replica || follower_of(context, request).has_value();
   FetchPlan plan = context.reactor.fetch_sessions->begin(request, context.version);
   if (plan.error != ErrorCode::kNone) {
     wire::FetchResponse response;

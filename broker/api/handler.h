@@ -22,6 +22,13 @@
 
 namespace broker::api {
 
+// What a connection was used for. Lives as long as the connection.
+struct ConnectionUse {
+  bool metadata_asked = false;  // Metadata was answered on it
+  bool records = false;         // it produces or fetches
+  bool replica = false;         // another broker copies by it
+};
+
 struct Context {
   Node& node;
   Reactor& reactor;
@@ -30,7 +37,7 @@ struct Context {
   const io::Address& peer;
   const io::Address& local;
   std::string_view listener;  // name of the listener that the connection came in by
-  bool& metadata_asked;       // the connection's, and lives as long: Metadata was answered on it
+  ConnectionUse& use;         // of the connection that the request came by
 };
 
 // Where finished responses go: the session, which sends them in the order of the requests.

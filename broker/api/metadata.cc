@@ -139,7 +139,7 @@ void create_then_reply(Context& context, Wanted wanted, proto::CreateTopicsReque
   io::Executor& home = context.reactor.executor;
   node.controller->create_topics(
       create, kAutoCreateTimeout, home,
-      [&node, &home, &asked = context.metadata_asked, wanted = std::move(wanted),
+      [&node, &home, &asked = context.use.metadata_asked, wanted = std::move(wanted),
        reply = std::move(reply)](std::expected<proto::CreateTopicsReply, CallError> made) mutable {
         Refusals refusals;
         base::Offset offset{-1};
@@ -187,7 +187,7 @@ class SecondAnswer : public std::enable_shared_from_this<SecondAnswer> {
       : node_(context.node),
         reactor_(context.reactor),
         wanted_(std::move(wanted)),
-        asked_(context.metadata_asked),
+        asked_(context.use.metadata_asked),
         reply_(std::move(reply)) {}
 
   void begin() {
@@ -247,10 +247,10 @@ void metadata(Context& context, const wire::MetadataRequest& request,
       return create_then_reply(context, std::move(wanted), std::move(create), std::move(reply));
     }
   }
-  if (context.metadata_asked && !wanted.all) {
+  if (context.use.metadata_asked && !wanted.all) {
     return std::make_shared<SecondAnswer>(context, std::move(wanted), std::move(reply))->begin();
   }
-  reply(build(context.node, wanted, {}, context.metadata_asked));
+  reply(build(context.node, wanted, {}, context.use.metadata_asked));
 }
 
 }  // namespace broker::api

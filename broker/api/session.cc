@@ -7,6 +7,8 @@
 #include "broker/limits.h"
 #include "broker/node/stats.h"
 #include "common/base/check.h"
+#include "common/base/mutant.h"
+#include "common/wire/msg/fetch_request.h"
 
 namespace broker::api {
 
@@ -22,6 +24,7 @@ Session::Session(Node& node, Reactor& reactor, std::shared_ptr<io::Connection> c
 Session::~Session() { reactor_.stats->connections_closed.add(1); }
 
 void Session::start() {
+  place_ = reactor_.client_sessions->add(weak_from_this());
   last_activity_ = reactor_.executor.now();
   idle_timer_.on_fire([this] { check_idle(); });
   check_idle();
@@ -38,7 +41,7 @@ std::size_t Session::on_data(base::MutableBytes in) {
     return in.size();
   }
   in_on_data_ = true;
-  while (!closed_) {
+  while (!closed_ && !recalled_) {
     const auto rest = in.subspan(consumed);
     const wire::Frame frame = wire::parse_frame(rest, node_.config.socket_request_max_bytes);
     const bool too_long = frame.size > limits::kOtherRequestBytesMax &&
@@ -73,7 +76,8 @@ std::size_t Session::on_data(base::MutableBytes in) {
   run_produce();
   in_on_data_ = false;
   reactor_.stats->bytes_in.add(consumed);
-  if (!closed_ && (waits_for_all_ || !may_start_next()) && !paused_) {
+  leave();
+  if (!closed_ && (recalled_ || waits_for_all_ || !may_start_next()) && !paused_) {
     paused_ = true;
     connection_->pause_reading();
   }
@@ -86,7 +90,7 @@ bool Session::next_is_produce(base::BytesView frame) const {
 }
 
 bool Session::may_start_next() const {
-  return blocking_slots_ == 0 && slots_.size() < limits::kRequestsInFlightMax &&
+  return !recalled_ && blocking_slots_ == 0 && slots_.size() < limits::kRequestsInFlightMax &&
          connection_->queued_bytes() < limits::kSendQueueBytesMax;
 }
 
@@ -118,7 +122,9 @@ void Session::handle_frame(base::BytesView frame) {
                   connection_->peer(),
                   connection_->local(),
                   listener_,
-                  metadata_asked_};
+                  use_};
+  use_.records = use_.records || entry->key == wire::ProduceRequest::kApiKey ||
+                 entry->key == wire::FetchRequest::kApiKey;
   if (entry->pipelined) {
     auto operation = ProduceOperation::parse(context, in, std::move(reply));
     if (operation == nullptr) return end("refused: malformed request", what() + ": " + in.error());
@@ -178,7 +184,29 @@ void Session::send_ready() {
     slots_.pop_front();
     ++first_slot_;
   }
+  leave();
   go_on();
+}
+
+void Session::recall(bool again) {
+  const bool learns_leaders = use_.metadata_asked ? !again : use_.records;
+  if (closed_ || recalled_ || !learns_leaders || use_.replica) return;
+  recalled_ = true;
+  leave();
+}
+
+// Once what it had begun is answered. A Fetch that waits for records need not be.
+void Session::leave() {
+  const auto waits_for_records = [](const Slot& slot) {
+    return slot.api_key == wire::FetchRequest::kApiKey && !slot.done;
+  };
+  if (!recalled_ || closed_ || in_on_data_) return;
+  const bool idle = std::ranges::all_of(slots_, waits_for_records);
+  if (!idle && !MUTANT("recall-forgets-what-it-began")) return;
+  closed_ = true;
+  reactor_.stats->connections_recalled.add(1);
+  idle_timer_.cancel();
+  connection_->close(/*after_flush=*/true);
 }
 
 void Session::send_frame(Slot& slot) {
@@ -225,6 +253,7 @@ void Session::on_closed(const std::string& error) {
                      {{"peer", connection_->peer().to_string()}, {"error", error}});
   }
   closed_ = true;
+  if (place_) reactor_.client_sessions->remove(*std::exchange(place_, std::nullopt));
   idle_timer_.cancel();
   slots_.clear();
   produce_run_.clear();

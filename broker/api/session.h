@@ -9,10 +9,12 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/api/handler.h"
+#include "broker/node/client_sessions.h"
 #include "common/base/timer_wheel.h"
 
 namespace broker::api {
@@ -22,6 +24,7 @@ class ProduceOperation;
 
 class Session final : public io::ConnectionHandler,
                       public ReplyTarget,
+                      public ClientSession,
                       public std::enable_shared_from_this<Session> {
  public:
   Session(Node& node, Reactor& reactor, std::shared_ptr<io::Connection> connection,
@@ -34,6 +37,11 @@ class Session final : public io::ConnectionHandler,
   std::size_t bytes_wanted() const override { return wanted_; }
   void on_drained() override;
   void on_closed(const std::string& error) override;
+
+  // Ends the connection as soon as what it has begun is answered, if it is one by which a client
+  // learns who leads: its client connects again and asks. What was sent and not begun is left
+  // undone, so that it can be sent again.
+  void recall(bool again) override;
 
   void finish(std::uint64_t slot, wire::Writer frame, std::vector<io::FileSlice> slices) override;
   void finish_silently(std::uint64_t slot) override;
@@ -57,6 +65,7 @@ class Session final : public io::ConnectionHandler,
   void send_frame(Slot& slot);
   bool may_start_next() const;
   void go_on();
+  void leave();
   // Logs `what` (one of a few constants) with the peer and the details, and ends the connection.
   void end(std::string_view what, const std::string& why);
   void check_idle();
@@ -76,7 +85,9 @@ class Session final : public io::ConnectionHandler,
   bool waits_for_all_ = false;  // the next request is handled once all before it are answered
   bool in_on_data_ = false;
   base::Instant last_activity_{};
-  bool metadata_asked_ = false;
+  ConnectionUse use_;
+  bool recalled_ = false;  // takes nothing more, and ends when all is answered
+  std::optional<ClientSessions::Place> place_;
   base::Timer idle_timer_;
 };
 

@@ -1,6 +1,7 @@
 #include "broker/node/reactor.h"
 
 #include "broker/fetch/fetch_session.h"
+#include "broker/node/client_sessions.h"
 #include "broker/node/stats.h"
 #include "common/base/timer_wheel.h"
 
@@ -17,7 +18,8 @@ Reactor::Reactor(std::uint32_t number, io::Executor& runs, io::Net& connects, ba
       executor(runs),
       net(connects),
       stats(std::make_unique<ReactorStats>()),
-      fetch_sessions(std::make_unique<FetchSessions>(fetch_sessions_max, random)) {}
+      fetch_sessions(std::make_unique<FetchSessions>(fetch_sessions_max, random)),
+      client_sessions(std::make_unique<ClientSessions>()) {}
 
 Reactor::~Reactor() = default;
 

@@ -13,6 +13,7 @@ namespace broker {
 
 struct ReactorStats;
 class FetchSessions;
+class ClientSessions;
 
 struct Reactor {
   std::uint32_t index = 0;
@@ -20,6 +21,7 @@ struct Reactor {
   io::Net& net;
   std::unique_ptr<ReactorStats> stats;
   std::unique_ptr<FetchSessions> fetch_sessions;
+  std::unique_ptr<ClientSessions> client_sessions;
 
   // Runs `work` on the reactor a little later. Its own thread; what still waits when the reactor
   // goes is dropped.

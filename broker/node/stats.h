@@ -15,7 +15,8 @@ struct ReactorStats {
 
   base::Counter connections_opened;
   base::Counter connections_closed;
-  base::Counter connections_refused;  // ended by us for what they sent
+  base::Counter connections_refused;   // ended by us for what they sent
+  base::Counter connections_recalled;  // ended by us as another broker fell silent
   base::Counter bytes_in;
   base::Counter bytes_out;
   base::Counter produce_refused;  // batches answered with an error

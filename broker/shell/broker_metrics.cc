@@ -49,6 +49,9 @@ void add_reactor(host::Metrics& metrics, const ReactorStats& stats) {
   metrics.counter("moldau_client_connections_refused_total",
                   "Client connections that the broker ended for what they sent.", {},
                   stats.connections_refused);
+  metrics.counter("moldau_client_connections_recalled_total",
+                  "Client connections that the broker ended as another one had fallen silent.", {},
+                  stats.connections_recalled);
 }
 
 // Of the groups that this broker coordinates.

@@ -69,6 +69,13 @@ constexpr Def kDefs[] = {
      .default_value = "true",
      .documentation = "Whether replicas move to a broker that is new to the cluster until it has "
                       "its share, a few at a time. The controllers' value counts."},
+    {.name = "moldau.recall.clients.enable",
+     .type = Type::kBoolean,
+     .default_value = "true",
+     .documentation =
+         "Whether the broker ends its clients' connections once, as soon as nothing is "
+         "under way on them, when another broker has fallen silent, so that they ask "
+         "who leads now instead of waiting for it."},
     {.name = "num.replica.fetchers",
      .type = Type::kInt,
      .default_value = "1",

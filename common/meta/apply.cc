@@ -111,6 +111,7 @@ ApplyResult<void> Builder::apply_broker(const proto::BrokerRecord& record) {
   }
   broker->rack = record.rack();
   broker->fenced = record.fenced();
+  broker->silent = record.silent();
   broker->shutting_down = record.shutting_down();
   broker->draining = record.draining();
   broker->heartbeats = record.heartbeats();
@@ -128,7 +129,10 @@ ApplyResult<void> Builder::apply_broker_change(const proto::BrokerChangeRecord& 
   if (!before) return misfit("a change of unknown broker " + std::to_string(id.value()));
   if ((*before)->epoch.value() != record.broker_epoch()) return {};
   auto broker = std::make_shared<Broker>(**before);
-  if (record.has_fenced()) broker->fenced = record.fenced();
+  if (record.has_fenced()) {
+    broker->fenced = record.fenced();
+    broker->silent = record.fenced() && record.silent();
+  }
   if (record.has_shutting_down()) broker->shutting_down = record.shutting_down();
   if (record.has_draining()) broker->draining = record.draining();
   if (record.has_failed_directories()) {

@@ -54,6 +54,24 @@ TEST(ApplyBroker, ChangesWhatIsNamed) {
   EXPECT_FALSE(step->image->broker(kThree)->live());
 }
 
+// Goal: silence belongs to being fenced: it comes with it, outlives other changes and goes with it.
+TEST(ApplyBroker, SilentOnlyWhileFenced) {
+  auto record = change(7);
+  record.mutable_broker_change()->set_fenced(true);
+  record.mutable_broker_change()->set_silent(true);
+  auto step = apply_one(registered(), 8, record);
+  ASSERT_TRUE(step.has_value());
+  EXPECT_TRUE(step->image->broker(kThree)->silent);
+  record = change(7);
+  record.mutable_broker_change()->set_draining(true);
+  step = apply_one(step->image, 9, record);
+  EXPECT_TRUE(step->image->broker(kThree)->silent);
+  record = change(7);
+  record.mutable_broker_change()->set_fenced(false);
+  step = apply_one(step->image, 10, record);
+  EXPECT_FALSE(step->image->broker(kThree)->silent);
+}
+
 // Goal: a change that was meant for an earlier process does nothing, one of an unknown broker is
 // damage.
 TEST(ApplyBroker, ChangeIsForOneProcess) {

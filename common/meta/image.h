@@ -34,6 +34,7 @@ struct Broker {
   std::vector<Listener> listeners;
   std::string rack;                     // empty: none
   bool fenced = false;                  // a fenced broker leads nothing and is not named to clients
+  bool silent = false;                  // fenced as it was not heard; its process may yet live
   bool shutting_down = false;           // in controlled shutdown: leads nothing new, joins no ISR
   bool draining = false;                // its replicas move away; outlives a registration
   bool heartbeats = false;              // it sends them; without, it is never fenced

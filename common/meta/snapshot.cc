@@ -20,6 +20,7 @@ void put_broker(const Broker& broker, proto::Snapshot& out) {
   }
   record->set_rack(broker.rack);
   record->set_fenced(broker.fenced);
+  record->set_silent(broker.silent);
   record->set_shutting_down(broker.shutting_down);
   record->set_draining(broker.draining);
   record->set_heartbeats(broker.heartbeats);

@@ -88,9 +88,10 @@ Decision<proto::HeartbeatReply> heartbeat(const proto::HeartbeatRequest& request
                                           const meta::Image& image, const Settings& settings,
                                           const Sessions& sessions = {});
 // The broker's session ended: others lead what it led, and it leaves every ISR unless it is the
-// last member. Nothing when it is fenced already, or unknown.
-std::vector<proto::Record> fence_broker(base::BrokerId broker, const meta::Image& image,
-                                        const Settings& settings);
+// last member. Nothing when it is fenced already, or unknown. `silent`: it was not heard, but its
+// process may live.
+std::vector<proto::Record> fence_broker(base::BrokerId broker, bool silent,
+                                        const meta::Image& image, const Settings& settings);
 // A leader changes its ISR. May complete a reassignment.
 Decision<proto::AlterPartitionReply> alter_partition(const proto::AlterPartitionRequest& request,
                                                      const meta::Image& image,

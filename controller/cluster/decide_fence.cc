@@ -102,12 +102,14 @@ bool has_company(base::BrokerId broker, const meta::Image& image) {
 
 }  // namespace
 
-std::vector<proto::Record> fence_broker(base::BrokerId id, const meta::Image& image,
+std::vector<proto::Record> fence_broker(base::BrokerId id, bool silent, const meta::Image& image,
                                         const Settings& settings) {
   std::vector<proto::Record> out;
   const meta::Broker* broker = image.broker(id);
   if (!broker || broker->fenced) return out;
-  change_broker(*broker, out)->set_fenced(true);
+  auto* change = change_broker(*broker, out);
+  change->set_fenced(true);
+  change->set_silent(silent);
   Roster roster(image);
   roster.lose(id);
   revisit(id, roster, image, settings, out);

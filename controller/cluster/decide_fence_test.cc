@@ -22,8 +22,21 @@ TEST_F(Fence, MovesLeaderInOrder) {
   EXPECT_EQ(partition().leader.value(), 2);
   EXPECT_EQ(partition().leader_epoch.value(), 1);
   EXPECT_EQ(partition().isr, ids({2, 3}));
-  EXPECT_TRUE(fence_broker(base::BrokerId(1), *image, settings).empty());
-  EXPECT_TRUE(fence_broker(base::BrokerId(9), *image, settings).empty());
+  EXPECT_TRUE(fence_broker(base::BrokerId(1), false, *image, settings).empty());
+  EXPECT_TRUE(fence_broker(base::BrokerId(9), false, *image, settings).empty());
+}
+
+// Goal: that a broker was silent is known while it is fenced, and no longer. Method: fenced in both
+// ways, and back after the silence.
+TEST_F(Fence, SilenceIsRemembered) {
+  fence(1, true);
+  EXPECT_TRUE(image->broker(base::BrokerId(1))->silent);
+  beat(1);
+  EXPECT_FALSE(is_fenced(1));
+  EXPECT_FALSE(image->broker(base::BrokerId(1))->silent);
+  fence(2);
+  EXPECT_TRUE(is_fenced(2));
+  EXPECT_FALSE(image->broker(base::BrokerId(2))->silent);
 }
 
 // Goal: a follower's death does not touch the leadership.

@@ -233,7 +233,7 @@ std::optional<std::string> RandomCluster::step(const RandomEvent& event) {
       beat(id, 0, event.b % 2 == 0);
       break;
     case 4:
-      apply(fence_broker(base::BrokerId(id), *image_, settings_));
+      apply(fence_broker(base::BrokerId(id), event.c % 2 == 0, *image_, settings_));
       break;
     case 5:
     case 6:

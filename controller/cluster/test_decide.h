@@ -84,7 +84,9 @@ class Decide : public testing::Test {
   }
   // As boot, after a clean end.
   void reboot(std::int32_t id) { boot(id, epoch_of(id)); }
-  void fence(std::int32_t id) { apply(fence_broker(base::BrokerId(id), *image, settings)); }
+  void fence(std::int32_t id, bool silent = false) {
+    apply(fence_broker(base::BrokerId(id), silent, *image, settings));
+  }
   std::int64_t epoch_of(std::int32_t id) const {
     return image->broker(base::BrokerId(id))->epoch.value();
   }

@@ -104,17 +104,17 @@ void Liveness::arm() {
 }
 
 void Liveness::fire() {
-  std::vector<std::pair<base::BrokerId, std::string>> ended;
+  std::vector<std::pair<base::BrokerId, End>> ended;
   for (const auto& [id, session] : sessions_) {
     if (session.suspect && *session.suspect <= executor_.now()) {
-      ended.emplace_back(id, "its subscription broke");
+      ended.emplace_back(id, End::kBroken);
     } else if (session.deadline <= executor_.now()) {
-      ended.emplace_back(id, "no heartbeat came");
+      ended.emplace_back(id, End::kSilent);
     }
   }
-  for (const auto& [id, why] : ended) sessions_.erase(id);
+  for (const auto& [id, how] : ended) sessions_.erase(id);
   arm();
-  for (const auto& [id, why] : ended) expired_(id, why);
+  for (const auto& [id, how] : ended) expired_(id, how);
 }
 
 }  // namespace controller

@@ -27,8 +27,12 @@ class Liveness {
     base::Duration session_timeout = std::chrono::seconds(3);
     base::Duration suspect_timeout = std::chrono::milliseconds(50);
   };
-  // `why` is for people. Called on the executor, not from within another call.
-  using Expired = std::function<void(base::BrokerId, const std::string& why)>;
+  enum class End : std::uint8_t {
+    kBroken,  // its subscription broke: its process has ended, or a connection of it
+    kSilent,  // no heartbeat came
+  };
+  // Called on the executor, not from within another call.
+  using Expired = std::function<void(base::BrokerId, End how)>;
 
   Liveness(io::Executor& executor, Config config, Expired expired);
   Liveness(const Liveness&) = delete;

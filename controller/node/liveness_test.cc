@@ -18,7 +18,10 @@ class LivenessTest : public testing::Test {
  protected:
   LivenessTest()
       : liveness(executor, {milliseconds(1000), milliseconds(100)},
-                 [this](base::BrokerId id, const std::string&) { ended.push_back(id); }) {}
+                 [this](base::BrokerId id, Liveness::End how) {
+                   ended.push_back(id);
+                   hows.push_back(how);
+                 }) {}
 
   static meta::ImagePtr image() {
     proto::RecordBatch batch;
@@ -40,6 +43,7 @@ class LivenessTest : public testing::Test {
   sim::World world{1};
   sim::SimExecutor executor{world, "controller"};
   std::vector<base::BrokerId> ended;
+  std::vector<Liveness::End> hows;
   Liveness liveness;
 };
 
@@ -51,6 +55,7 @@ TEST_F(LivenessTest, LeadingOpensSessions) {
   EXPECT_TRUE(ended.empty());
   pass(2);
   EXPECT_EQ(ended, (std::vector{kOne, kTwo}));
+  EXPECT_EQ(hows, (std::vector{Liveness::End::kSilent, Liveness::End::kSilent}));
   pass(5000);
   EXPECT_EQ(ended.size(), 2u);
 }
@@ -93,6 +98,7 @@ TEST_F(LivenessTest, BrokenStreamIsSuspect) {
   liveness.stream_down(kOne, false);
   pass(101);
   EXPECT_EQ(ended, (std::vector{kOne}));
+  EXPECT_EQ(hows, (std::vector{Liveness::End::kBroken}));
 }
 
 // Goal: who said that it would go is not waited for.

@@ -25,29 +25,33 @@ struct Defect {
 constexpr Defect kDefects[] = {
     // the quorum
     {"store-skips-sync", 4},
-    {"raft-keeps-conflicting-entries", 23},
+    {"raft-keeps-conflicting-entries", 5},
     // who leads, who is in sync
     {"keep-leader-epoch", 1},
     {"broker-keeps-its-epoch", 1},
-    {"elr-outlives-its-reason", 4},
-    {"elects-unclean", 2},
+    {"elr-outlives-its-reason", 3},
+    {"elects-unclean", 3},
     // leaders
     {"node-acks-before-sync", 1},
-    {"node-acks-failed-sync", 6},
-    {"node-acks-duplicates-at-once", 10},
+    {"node-acks-failed-sync", 12},
+    {"node-acks-duplicates-at-once", 5},
     {"node-checks-no-sequence", 1},
     {"node-shows-unsynced", 1},
     {"node-finds-no-divergence", 7},
     {"node-leads-on-when-replaced", 2},
-    {"replica-acks-alone", 3},
-    {"replica-counts-minimal-isr", 20},
-    {"replica-counts-unsynced-leader", 16},
+    {"replica-acks-alone", 2},
+    {"replica-counts-minimal-isr", 25},
+    {"replica-counts-unsynced-leader", 193},
     {"replica-joins-behind", 3},
+    // log directories
+    {"takes-what-was-left-elsewhere", 152},
     // followers
     {"repl-keeps-what-it-gave-up", 1, sim::run_balance},
     {"repl-fetches-before-flush", 1},
     // clients
     {"metadata-names-lost-leaders", 1, sim::run_lost_leader},
+    {"clients-wait-for-the-silent", 1, sim::run_silent_leader},
+    {"recall-forgets-what-it-began", 1, sim::run_silent_leader},
     // coordinators
     {"coordinator-loads-too-early", 1, sim::run_coordinators},
     // balancing

@@ -46,5 +46,9 @@ TEST(ClusterSimulation, MovesTheOnlyReplica) { run_seeds(run_lone_moves, 3); }
 // seeds of the workload of that name.
 TEST(ClusterSimulation, TellsOfTheNextLeader) { run_seeds(run_lost_leader, 5); }
 
+// Goal: whoever waits for a leader that fell silent hears of the next one, and nobody else is hurt
+// by that. Method: seeds of the workload of that name.
+TEST(ClusterSimulation, TellsOfASilentLeader) { run_seeds(run_silent_leader, 5); }
+
 }  // namespace
 }  // namespace sim

@@ -27,6 +27,11 @@ void run_lone_moves(World& world);
 // to the dead one: they hear of the next leader.
 void run_lost_leader(World& world);
 
+// Leaders fall silent one after the other: nobody closes their connections. Clients that wait are
+// recalled and hear of the next leader; what was under way with other brokers is done once or not
+// at all.
+void run_silent_leader(World& world);
+
 // Three controllers and up to five brokers in three racks that join, drain and fail while balancing
 // is started and paused: nothing moves in a cluster that is not well, few replicas at a time, none
 // is given up; in the end all racks are used and brokers are even.

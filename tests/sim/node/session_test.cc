@@ -9,62 +9,19 @@
 
 #include "broker/limits.h"
 #include "common/wire/error_code.h"
-#include "common/wire/frame.h"
 #include "common/wire/msg/api_versions_request.h"
 #include "common/wire/msg/api_versions_response.h"
 #include "common/wire/msg/metadata_request.h"
 #include "common/wire/msg/metadata_response.h"
 #include "tests/sim/node/kafka_client.h"
 #include "tests/sim/node/node_process.h"
+#include "tests/sim/node/raw_peer.h"
 
 namespace sim {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// Bytes there and back.
-class RawPeer final : public io::ConnectionHandler {
- public:
-  std::size_t on_data(base::MutableBytes in) override {
-    received.insert(received.end(), in.begin(), in.end());
-    return in.size();
-  }
-  void on_closed(const std::string&) override { closed = true; }
-
-  // The payloads of the whole frames that came.
-  std::vector<base::BytesView> frames() const {
-    std::vector<base::BytesView> all;
-    std::size_t at = 0;
-    while (true) {
-      const auto frame = wire::parse_frame(base::BytesView(received).subspan(at), 64 << 20);
-      if (frame.state != wire::FrameState::kComplete) return all;
-      all.push_back(frame.payload);
-      at += frame.frame_size;
-    }
-  }
-  void send(base::Bytes bytes) {
-    connection->send(std::move(bytes));
-    connection->flush();
-  }
-
-  base::Bytes received;
-  bool closed = false;
-  std::shared_ptr<io::Connection> connection;
-};
-
-template <class Request>
-base::Bytes framed(const Request& request, std::int16_t version, std::int32_t correlation_id) {
-  wire::Writer out;
-  const auto frame = wire::begin_frame(out);
-  wire::encode_request_header(out, {.api_key = Request::kApiKey,
-                                    .api_version = version,
-                                    .correlation_id = correlation_id,
-                                    .client_id = "raw"});
-  request.encode(out, version);
-  EXPECT_TRUE(wire::end_frame(out, frame));
-  return out.take();
-}
 
 base::Bytes with_size(std::int32_t size, base::Bytes rest = {}) {
   base::Bytes bytes(4);
@@ -82,10 +39,6 @@ base::Bytes header_only(std::int16_t api_key, std::int16_t version) {
   base::store_be<std::int32_t>(bytes.data() + 8, 7);
   base::store_be<std::int16_t>(bytes.data() + 12, -1);
   return bytes;
-}
-
-std::int32_t correlation_id_of(base::BytesView payload) {
-  return base::load_be<std::int32_t>(payload.data());
 }
 
 class SessionTest : public ::testing::Test {
