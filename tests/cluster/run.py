@@ -148,6 +148,30 @@ def kill_controllers(cluster, dice):
     return check_all_there(cluster, acked)
 
 
+def silence_a_leader(cluster, dice):
+    """SIGSTOP of a broker that leads, under load: others lead, and end their clients' connections so that those ask."""
+    create(cluster)
+    writer = Writer(cluster)
+    recalled = "moldau_client_connections_recalled_total"
+    try:
+        time.sleep(dice.uniform(0.5, 1.5))
+        victim = cluster.broker(describe(cluster)[dice.randrange(PARTITIONS)][0])
+        others = [broker for broker in cluster.brokers if broker is not victim]
+        equal([broker.metric(recalled) for broker in others], [0, 0], "connections recalled while all is well")
+        victim.process.send_signal(signal.SIGSTOP)
+        try:
+            took = until("both others have recalled their clients", 20, lambda: all(
+                broker.metric(recalled) > 0 for broker in others))
+            cluster.bootstrap = ",".join(broker.bootstrap for broker in others)
+            check(all(leader not in (-1, victim.id) for leader, _, _ in describe(cluster).values()), "the silent broker leads")
+        finally:
+            victim.process.send_signal(signal.SIGCONT)
+        until("in sync again", 30, lambda: in_sync(cluster, 3))
+    finally:
+        acked = writer.end()
+    return f"{check_all_there(cluster, acked)}; clients recalled after {took:.1f} s"
+
+
 def restart_in_turn(cluster, dice):
     """SIGTERM of each broker in turn under load: leaders move first, the end is clean and known as clean."""
     create(cluster)
@@ -181,6 +205,7 @@ def main():
     print(f"seed {arguments.seed}", flush=True)
     for name, test in (("kill -9 of leaders loses nothing and heals", kill_leaders),
                        ("kill -9 of controllers is not noticed by producers", kill_controllers),
+                       ("a leader that falls silent is left by its clients", silence_a_leader),
                        ("brokers restart in turn, cleanly", restart_in_turn)):
         with tempfile.TemporaryDirectory(prefix="moldau-cluster-") as folder:
             cluster = Cluster(folder, arguments.binaries)
