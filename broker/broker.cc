@@ -215,7 +215,7 @@ io::Net::Accept Broker::accept_on(std::size_t reactor, std::string listener) {
 }
 
 void Broker::recall_clients(bool again) {
-  if (node_.stopping || !config_.moldau_recall_clients_enable) return;
+  if (node_.stopping || !config_.recall_clients) return;
   for (const auto& reactor : node_.reactors) {
     reactor->executor.post([&reactor = *reactor, again] {
       reactor.client_sessions->recall_all(reactor.executor, again);

@@ -52,7 +52,6 @@ std::vector<base::BrokerId> brokers_in(const std::string& rack, const meta::Imag
 }  // namespace
 
 void fetch(Context& context, const wire::FetchRequest& request, Reply<wire::FetchResponse> reply) {
-  context.use.replica = context.use.replica || follower_of(context, request).has_value();
   FetchPlan plan = context.reactor.fetch_sessions->begin(request, context.version);
   if (plan.error != ErrorCode::kNone) {
     wire::FetchResponse response;
@@ -79,6 +78,7 @@ FetchOperation::FetchOperation(Context& context, const wire::FetchRequest& reque
       follower_(follower_of(context, request)),
       any_replica_(!follower_ && context.version >= 11),
       listener_(context.listener) {
+  if (follower_) context.use.replica = true;
   // As Kafka does: more than fits can never come.
   bytes_min_ = std::min<std::int64_t>(request.min_bytes, bytes_max_);
   auto& targets = plan_.session ? plan_.session->targets() : plan_.targets;

@@ -174,6 +174,7 @@ io::IoResult<LogStore*> LogDirectories::holding(const PartitionName& name,
   }
   if (found.empty() && unknown) return std::unexpected(*unknown);
   if (found.empty()) return nullptr;
+  if (found.size() == 1 && (!told || told == found.front()->id())) return found.front();
   for (LogStore* store : found) {
     const auto mark = store->directory->move_mark(name);
     if (mark && *mark && (*mark)->counts) return store;

@@ -112,7 +112,7 @@ TEST_F(Directories, WhatWasLeftElsewhereDoesNotCount) {
   const auto leftovers = open_->leftovers({"t", 0}, *told);
   ASSERT_EQ(leftovers.size(), 1U);
   EXPECT_EQ(leftovers[0]->directory->path(), "/a");
-  open_.reset();
+  open_.reset();  // it could not be set aside
   disk.faults.dead = {"/b"};
   ASSERT_TRUE(open());
   EXPECT_EQ(open_->holding({"t", 0}, told_id).error().code, EIO);
@@ -121,6 +121,29 @@ TEST_F(Directories, WhatWasLeftElsewhereDoesNotCount) {
   disk.faults.dead.clear();
   ASSERT_TRUE(open());
   EXPECT_EQ((*open_->holding({"t", 0}, told_id))->directory->path(), "/b");
+}
+
+// Goal: what is set aside is kept under a name that a file may have, is never overwritten by the
+// next one, and nothing is remembered of it. Method: the longest topic name, twice.
+TEST_F(Directories, SetAsideKeepsEachUnderAName) {
+  ASSERT_TRUE(open());
+  const PartitionName name{std::string(249, 'x'), 12345};
+  const base::Uuid topic{1, 2};
+  LogDirectory& directory = *open_->all()[0]->directory;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(directory.create_partition(name, topic, LogConfig{}, 0));
+    directory.note_high_watermark(name, base::Offset(7));
+    ASSERT_TRUE(directory.set_aside(name, topic, "says the test"));
+    EXPECT_FALSE(disk.exists(directory.partition_path(name)));
+    EXPECT_FALSE(directory.high_watermark_of(name).has_value());
+    EXPECT_EQ(*open_->holding(name), nullptr);
+  }
+  int strays = 0;
+  for (const auto& entry : *disk.list(directory.path())) {
+    EXPECT_LE(entry.name.size(), 255U);
+    strays += entry.name.ends_with("-stray") ? 1 : 0;
+  }
+  EXPECT_EQ(strays, 2);
 }
 
 // Goal: a directory that cannot be read leaves the others in service, and says so; what belongs to

@@ -107,6 +107,10 @@ class LogDirectory {
   // Takes the partition's directory away, durably: a crash does not bring it back. Returns the path
   // to remove_all() later. The Log must not be used for writing any more.
   io::IoResult<std::string> delete_partition(const PartitionName& name, base::Random& random);
+  // Keeps what is there under the partition's name, for people, under one that ends in -stray.
+  // Durable; `why` is one of a few constants.
+  io::IoResult<void> set_aside(const PartitionName& name, const base::Uuid& topic_id,
+                               std::string_view why);
 
   // ---- moving partitions between directories (log_directory_move.cc)
   // A copy that is being filled. `log` is null when this is only what was found.
@@ -167,6 +171,7 @@ class LogDirectory {
   io::IoResult<void> take_clean_marker();
   io::IoResult<void> load_checkpoints();
   io::IoResult<void> remove_leftovers();
+  io::IoResult<void> rename_partition(const PartitionName& name, const std::string& to);
   io::IoResult<void> set_copies_aside(base::Random& random);
   io::IoResult<void> find_futures();
   std::string future_path(const PartitionName& name, base::Random& random) const;

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kDeleted = "-delete";
 constexpr std::string_view kFuture = "-future";
 constexpr std::string_view kStray = "-stray";
+constexpr std::size_t kNameMax = 255;  // of a file
 
 }  // namespace
 
@@ -17,20 +18,38 @@ io::IoResult<std::string> LogDirectory::delete_partition(const PartitionName& na
                                                          base::Random& random) {
   const std::string suffix =
       "-" + std::to_string(name.partition) + "." + random_hex(random) + std::string(kDeleted);
-  // As long as a file name may be.
-  const std::string to = path_ + "/" + name.topic.substr(0, 255 - suffix.size()) + suffix;
-  if (auto renamed = disk_.rename(partition_path(name), to); !renamed) {
+  const std::string to = path_ + "/" + name.topic.substr(0, kNameMax - suffix.size()) + suffix;
+  if (auto renamed = rename_partition(name, to); !renamed) {
     return std::unexpected(renamed.error());
   }
+  return to;
+}
+
+io::IoResult<void> LogDirectory::set_aside(const PartitionName& name, const base::Uuid& topic_id,
+                                           std::string_view why) {
+  const std::string tail = "-" + std::to_string(name.partition) + "." + topic_id.to_string();
+  std::string to;
+  for (int i = 1; to.empty() || disk_.exists(to); ++i) {
+    const std::string suffix =
+        tail + (i > 1 ? "." + std::to_string(i) : std::string()) + std::string(kStray);
+    to = path_ + "/" + name.topic.substr(0, kNameMax - suffix.size()) + suffix;
+  }
+  diag_.warn("log", why, {{"directory", partition_path(name)}, {"to", to}});
+  return rename_partition(name, to);
+}
+
+io::IoResult<void> LogDirectory::rename_partition(const PartitionName& name,
+                                                  const std::string& to) {
+  if (auto renamed = disk_.rename(partition_path(name), to); !renamed) return renamed;
   if (auto synced = disk_.sync_directory(path_); !synced) {
     health_.fail(synced.error());
-    return std::unexpected(synced.error());
+    return synced;
   }
   for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
     checkpoint->erase(name);
   }
   left_.forget(name);
-  return to;
+  return {};
 }
 
 io::IoResult<void> LogDirectory::remove_leftovers() {

@@ -29,7 +29,6 @@ class ClientSessions {
   std::size_t size() const { return sessions_.size(); }
 
   // Recalls all that are open now, a few at a time, so that others get their turn on the executor.
-  // That must not run any more when this is destroyed.
   void recall_all(io::Executor& executor, bool again);
 
  private:

@@ -117,10 +117,7 @@ class Hosting {
   void open_all(std::shared_ptr<Round> round);
   void sync_created(std::shared_ptr<Round> round);
   void open_one(Round& round, Opening& opening);  // worker thread
-  bool set_aside(LogStore& store, Opening& opening, const base::Uuid& found);
   void set_leftovers_aside(const LogStore& held_by, const Opening& opening);
-  io::IoResult<void> rename_to_stray(LogStore& store, const PartitionName& name,
-                                     const base::Uuid& topic, const std::string& what);
   LogStore* open_there(LogStore& store, Opening& opening, std::unique_ptr<Log>& log);
   LogStore* create(Round& round, Opening& opening, std::unique_ptr<Log>& log);
   void publish(std::shared_ptr<Round> round);

@@ -34,7 +34,13 @@ LogStore* Hosting::open_there(LogStore& store, Opening& opening, std::unique_ptr
   const auto found = opened->log->topic_id();
   if (found && *found != opening.topic_id) {
     opened->log.reset();
-    if (set_aside(store, opening, *found)) --store.partitions;
+    auto moved = directory.set_aside(opening.name, *found,
+                                     "a directory of another topic of this name is set aside");
+    if (moved) {
+      --store.partitions;
+    } else {
+      opening.fail(moved.error());
+    }
     return nullptr;
   }
   if (!found) {
@@ -59,39 +65,20 @@ LogStore* Hosting::open_there(LogStore& store, Opening& opening, std::unique_ptr
   return &store;
 }
 
-bool Hosting::set_aside(LogStore& store, Opening& opening, const base::Uuid& found) {
-  auto moved = rename_to_stray(store, opening.name, found,
-                               "a directory of another topic of this name is set aside");
-  if (!moved) opening.fail(moved.error());
-  return moved.has_value();
-}
-
-// One day it might be all that can be read, and must not be taken for the partition then.
+// One day it might be all that can be read, and must not be taken for the partition then. What
+// cannot be set aside waits for the next start: as long as `held_by` is told of, it does not count.
 void Hosting::set_leftovers_aside(const LogStore& held_by, const Opening& opening) {
   for (LogStore* store : directories_.leftovers(opening.name, held_by)) {
-    auto moved = rename_to_stray(*store, opening.name, opening.topic_id,
-                                 "a partition is in another log directory: what was left of it "
-                                 "in this one is set aside");
+    auto moved = store->directory->set_aside(
+        opening.name, opening.topic_id,
+        "a partition is in another log directory: what was left of it in this one is set aside");
     if (moved) {
       --store->partitions;
     } else {
-      store->directory->health().fail(moved.error());
+      node_.diag.warn("log", "what was left of a partition could not be set aside",
+                      {{"partition", opening.name.to_string()}, {"error", moved.error().what}});
     }
   }
-}
-
-io::IoResult<void> Hosting::rename_to_stray(LogStore& store, const PartitionName& name,
-                                            const base::Uuid& topic, const std::string& what) {
-  const std::string path = store.directory->partition_path(name);
-  std::string aside = path + "." + topic.to_string() + "-stray";
-  for (int i = 2; disk_.exists(aside); ++i) {
-    aside = path + "." + topic.to_string() + "." + std::to_string(i) + "-stray";
-  }
-  node_.diag.warn("log", what, {{"directory", path}, {"to", aside}});
-  auto moved = disk_.rename(path, aside);
-  if (moved) moved = disk_.sync_directory(store.directory->path());
-  if (moved) store.directory->left().forget(name);
-  return moved;
 }
 
 LogStore* Hosting::create(Round& round, Opening& opening, std::unique_ptr<Log>& log) {

@@ -10,7 +10,8 @@
 // brokers there are the more likely that is, so few brokers have several rounds; from the second on
 // they leave out who asked them since.
 //
-// A broker whose process has ended closes its connections by that, and is no reason for a recall.
+// A broker whose process has ended closes its connections by that, and is no reason for a recall,
+// unless no controller was there to notice.
 // docs/decisions/0016-recall-of-clients.md. The home thread.
 #pragma once
 

@@ -82,7 +82,7 @@ std::expected<void, Error> read_cluster(const Values& values, BrokerConfig& conf
   config.balance_new_brokers = values.bool_of("moldau.balance.new.brokers");
   config.broker_heartbeat_interval_ms = values.int_of("broker.heartbeat.interval.ms");
   config.broker_session_timeout_ms = values.int_of("broker.session.timeout.ms");
-  config.moldau_recall_clients_enable = values.bool_of("moldau.recall.clients.enable");
+  config.recall_clients = values.bool_of("moldau.recall.clients.enable");
   config.controlled_shutdown_enable = values.bool_of("controlled.shutdown.enable");
   config.auto_leader_rebalance_enable = values.bool_of("auto.leader.rebalance.enable");
   config.leader_imbalance_check_interval_seconds =

@@ -117,7 +117,7 @@ struct BrokerConfig {
   std::int32_t broker_heartbeat_interval_ms = 0;
   std::int32_t broker_session_timeout_ms = 0;
   bool controlled_shutdown_enable = true;
-  bool moldau_recall_clients_enable = true;
+  bool recall_clients = true;
   bool auto_leader_rebalance_enable = true;
   std::int64_t leader_imbalance_check_interval_seconds = 0;
   std::int32_t num_replica_fetchers = 1;
