@@ -156,6 +156,14 @@ TEST_F(DecideDirectories, ReplacedOneLosesOnlyItsPartitions) {
   EXPECT_TRUE(partition("t", 2).isr_lost);  // it may have been there
   EXPECT_EQ(partition("u", 0).isr, ids({2}));
   EXPECT_TRUE(partition("u", 0).directories.empty());  // told anew
+  // What it finds in A of what was in B is of long ago: neither that nor another life makes it
+  // lead.
+  place(1, kA);
+  enroll_with(1, {kA, {0, 13}}, false, epoch_of(1));
+  beat(1);
+  EXPECT_EQ(partition("t", 0).leader, base::BrokerId(1));
+  EXPECT_EQ(partition("t", 1).leader, meta::kNoBroker);
+  EXPECT_TRUE(partition("t", 1).isr_lost);
 }
 
 // Goal: a broker in the controller's own process, which is unfenced at once and owes no heartbeats,
