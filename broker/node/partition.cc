@@ -104,6 +104,13 @@ bool Partition::admit_locked(BatchAppend& append, AppendOrigin origin) {
   const record::BatchView view = *record::BatchView::parse(append.batch);
   if (!view.has_producer_id() || MUTANT("node-checks-no-sequence")) return true;
   const ProducerVerdict verdict = log_->producers().check(view, origin);
+  if (verdict.gap && is_early_locked(view.producer_id())) {
+    append.error = ErrorCode::kNotLeaderOrFollower;
+    append.message = name().to_string() +
+                     " has had no batch of this producer since it has a new "
+                     "leader, and this is not the next one";
+    return false;
+  }
   switch (verdict.kind) {
     case ProducerVerdict::Kind::kAppend:
       return admit_transaction_locked(view, append, origin);
@@ -119,6 +126,15 @@ bool Partition::admit_locked(BatchAppend& append, AppendOrigin origin) {
       return false;
   }
   return false;
+}
+
+// Whose batches before this one may be under way: its client may still wait for the leader before
+// us, and sends them here then. OUT_OF_ORDER_SEQUENCE_NUMBER would make librdkafka begin anew as
+// another producer, with batches that we have already (docs/decisions/0017-early-batches.md).
+bool Partition::is_early_locked(base::ProducerId producer) const {
+  if (!leading_->is_new() || MUTANT("node-calls-early-batches-wrong")) return false;
+  const ProducerEntry* known = log_->producers().find(producer);
+  return known == nullptr || known->last_data_offset() < leading_->epoch_start();
 }
 
 void Partition::write_locked(std::span<BatchAppend* const> batches, base::WallMs now) {

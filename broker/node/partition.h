@@ -301,6 +301,7 @@ class Partition final : public Flushable, public std::enable_shared_from_this<Pa
   Bounds bounds_locked() const;
   void write_locked(std::span<BatchAppend* const> batches, base::WallMs now);
   bool admit_locked(BatchAppend& append, AppendOrigin origin);
+  bool is_early_locked(base::ProducerId producer) const;
   bool admit_transaction_locked(const record::BatchView& batch, BatchAppend& append,
                                 AppendOrigin origin);
   void after_write_locked(std::uint64_t bytes, bool rolled);

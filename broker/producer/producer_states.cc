@@ -50,6 +50,14 @@ std::string sequence_error(const ProducerEntry& entry, const record::BatchView& 
          " behind sequence " + text(entry.last_sequence());
 }
 
+// Beyond what comes next, and not behind it, modulo 2^31.
+bool is_beyond(const ProducerEntry& entry, const record::BatchView& batch) {
+  if (batch.producer_epoch() != entry.producer_epoch) return true;
+  const auto ahead = static_cast<std::uint32_t>(batch.base_sequence()) -
+                     static_cast<std::uint32_t>(entry.last_sequence());
+  return (ahead & 0x7fffffffu) < 0x40000000u;
+}
+
 }  // namespace
 
 std::int32_t ProducerBatch::first_sequence() const {
@@ -94,7 +102,7 @@ ProducerVerdict ProducerStates::check(const record::BatchView& batch, AppendOrig
       return refuse(ErrorCode::kPolicyViolation, "the partition has open transactions of " +
                                                      text(open_.size()) +
                                                      " producers and takes no other producer");
-    return {};
+    return {.gap = origin == AppendOrigin::kClient && batch.base_sequence() > 0};
   }
   const ProducerEntry& entry = at->second.entry;
   if (origin == AppendOrigin::kClient) {
@@ -111,8 +119,11 @@ ProducerVerdict ProducerStates::check(const record::BatchView& batch, AppendOrig
                       ", older than the epoch " + text(entry.producer_epoch.value()) +
                       " that wrote last");
   if (origin == AppendOrigin::kClient) {
-    if (auto error = sequence_error(entry, batch); !error.empty())
-      return refuse(ErrorCode::kOutOfOrderSequenceNumber, std::move(error));
+    if (auto error = sequence_error(entry, batch); !error.empty()) {
+      auto verdict = refuse(ErrorCode::kOutOfOrderSequenceNumber, std::move(error));
+      verdict.gap = is_beyond(entry, batch);
+      return verdict;
+    }
   }
   if (entry.current_txn_first_offset && !batch.is_transactional())
     return refuse(ErrorCode::kInvalidTxnState,

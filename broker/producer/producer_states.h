@@ -81,6 +81,9 @@ struct ProducerVerdict {
   Kind kind = Kind::kAppend;
   // Of a duplicate: the batch that is in the log already; answer with its base offset and time.
   ProducerBatch duplicate;
+  // Batches of this producer that would come before this one are not here. Refused then, unless
+  // nothing is known of the producer, whose batches may be gone for long.
+  bool gap = false;
   // Of a refusal.
   wire::ErrorCode error = wire::ErrorCode::kNone;
   std::string message;

@@ -63,6 +63,25 @@ TEST_F(ProducerStatesTest, SequencesFollow) {
   EXPECT_EQ(check({.producer_id = 2, .sequence = 7}).kind, Kind::kAppend);
 }
 
+// Goal: a batch that others of its producer would have to come before is told from one that comes
+// too late. Method: beyond and behind what is next, across the edge too, in a later epoch, and of a
+// producer that is not known.
+TEST_F(ProducerStatesTest, GapsAreToldFromWhatIsLate) {
+  EXPECT_TRUE(check({.sequence = 1}).gap);
+  EXPECT_FALSE(check({.sequence = 0}).gap);
+  append({.sequence = 500, .count = 10});
+  EXPECT_FALSE(check({.sequence = 510}).gap);
+  EXPECT_TRUE(check({.sequence = 511}).gap);
+  EXPECT_FALSE(check({.sequence = 505}).gap);
+  EXPECT_FALSE(check({.sequence = 500, .count = 10}).gap);
+  EXPECT_TRUE(check({.epoch = 1, .sequence = 3}).gap);
+  EXPECT_FALSE(check({.epoch = 1, .sequence = 0}).gap);
+  append({.producer_id = 2, .sequence = kMax - 1, .count = 1});
+  EXPECT_TRUE(check({.producer_id = 2, .sequence = 5}).gap);
+  EXPECT_FALSE(check({.producer_id = 2, .sequence = kMax - 9}).gap);
+  EXPECT_FALSE(check({.producer_id = 3, .sequence = 9}, AppendOrigin::kReplication).gap);
+}
+
 // Goal: a batch without a producer id is nobody's business. Method: plain batches between others.
 TEST_F(ProducerStatesTest, PlainBatchesPass) {
   append({.producer_id = -1, .epoch = -1, .sequence = -1, .count = 3});

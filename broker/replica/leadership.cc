@@ -11,6 +11,8 @@ namespace {
 
 // The reason (a broker fenced, a controller that changes) takes about as long to get here.
 constexpr base::Duration kPauseAfterRefusal = std::chrono::milliseconds(500);
+// As long as a client waits for an answer, by Kafka's request.timeout.ms.
+constexpr base::Duration kNew = std::chrono::seconds(30);
 
 bool contains(const std::vector<base::BrokerId>& brokers, base::BrokerId id) {
   return std::ranges::find(brokers, id) != brokers.end();
@@ -30,6 +32,7 @@ Leadership::Leadership(const Options& options, ReplicaSet set,
       epoch_start_(log_end),
       high_watermark_(std::min(high_watermark, log_end)),
       end_(log_end),
+      began_(now),
       now_(now) {
   CHECK(live_ != nullptr);
   adopt(set);
@@ -46,6 +49,11 @@ void Leadership::adopt(const ReplicaSet& set) {
   for (const base::BrokerId id : set_.replicas) {
     if (id != options_.self) followers_.try_emplace(id);
   }
+}
+
+bool Leadership::is_new() const {
+  return set_.leader_epoch > base::LeaderEpoch(0) && set_.replicas.size() > 1 &&
+         now_ - began_ < kNew;
 }
 
 bool Leadership::has_enough_in_sync() const {

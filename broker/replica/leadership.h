@@ -82,6 +82,8 @@ class Leadership {
   base::Offset epoch_start() const { return epoch_start_; }
   // Exclusive end of what consumers may see, and of what is acknowledged with acks=all.
   base::Offset high_watermark() const { return high_watermark_; }
+  // There was a leader before this one, so lately that clients may yet wait for its answers.
+  bool is_new() const;
   // The committed ISR suffices for acks=all.
   bool has_enough_in_sync() const;
 
@@ -153,6 +155,7 @@ class Leadership {
   base::Offset high_watermark_;
   base::Offset end_;
   base::Offset own_{-1};
+  const base::Instant began_;
   base::Instant now_;
   std::map<base::BrokerId, Progress> followers_;
   std::optional<IsrProposal> under_way_;

@@ -52,6 +52,7 @@ constexpr Defect kDefects[] = {
     {"metadata-names-lost-leaders", 1, sim::run_lost_leader},
     {"clients-wait-for-the-silent", 1, sim::run_silent_leader},
     {"recall-forgets-what-it-began", 1, sim::run_silent_leader},
+    {"node-calls-early-batches-wrong", 1, sim::run_silent_leader},
     // coordinators
     {"coordinator-loads-too-early", 1, sim::run_coordinators},
     // balancing

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "common/wire/msg/produce_request.h"
 #include "common/wire/msg/produce_response.h"
 #include "tests/sim/cluster/cluster.h"
+#include "tests/sim/cluster/fresh_readers.h"
+#include "tests/sim/cluster/hasty_producer.h"
 #include "tests/sim/cluster/insistent_admin.h"
 #include "tests/sim/cluster/workloads.h"
 #include "tests/sim/node/kafka_client.h"
@@ -160,6 +163,7 @@ class SilentLeaderRun {
         cluster_(world, {.brokers = 3}),
         admin_(cluster_, [this] { return cluster_.brokers.front()->host(); }),
         stream_(cluster_.facts, "stream"),
+        hasty_(cluster_.facts, "hasty", kTopic, 0),
         waiters_{{{world, cluster_.facts.network, "waiter a"},
                   {world, cluster_.facts.network, "waiter b"}}} {}
 
@@ -174,6 +178,7 @@ class SilentLeaderRun {
       silence_one();
       world_.run_for(broker::Recall::kPause);
     }
+    if (!world_.failed()) check_hasty();
   }
 
  private:
@@ -203,6 +208,7 @@ class SilentLeaderRun {
     waiters_[0].wait_at(a.host(), other);
     waiters_[1].wait_at(b.host(), other);
     stream_.start(machine(leader_of(other)).host(), other);
+    hasty_.write_to(machine(id).host());
     world_.run_for(milliseconds(600));
     const base::Instant began = world_.now();
     machine(id).freeze();
@@ -220,14 +226,29 @@ class SilentLeaderRun {
     if (std::max(apart, -apart) < broker::Recall::kStep / 2) {
       cluster_.facts.wrong("both brokers recall their clients at once");
     }
+    hasty_.write_to(machine(leader_of(0)).host());
     world_.run_for(seconds(1));
     stream_.stop();
+    hasty_.stop();
     machine(id).thaw();
-    if (!world_.run_until([&] { return stream_.idle(); }, seconds(60))) {
+    if (!world_.run_until([&] { return stream_.idle() && hasty_.idle(); }, seconds(60))) {
       return no_progress("records are neither acknowledged nor refused");
     }
     if (!settled()) return no_progress("the broker does not come back");
     compare(other);
+  }
+
+  // What the hasty one was told of is there, and nothing of it twice.
+  void check_hasty() {
+    FreshReaders(cluster_).read(kTopic, 0, "reader");
+    std::set<Value> found;
+    for (const auto& [offset, value] : cluster_.facts.history(kTopic, 0).by_offset()) {
+      found.insert(value);
+    }
+    for (const Value value : hasty_.implied()) {
+      if (!found.contains(value))
+        cluster_.facts.wrong("what an acknowledgement implies is missing");
+    }
   }
 
   // The log has what was acknowledged, and nothing else.
@@ -256,6 +277,7 @@ class SilentLeaderRun {
   Cluster cluster_;
   InsistentAdmin admin_;
   Stream stream_;
+  HastyProducer hasty_;
   std::array<Waiter, 2> waiters_;
 };
 
