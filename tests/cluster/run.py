@@ -8,6 +8,7 @@ import argparse
 import importlib.util
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,6 +155,9 @@ def silence_a_leader(cluster, dice):
     writer = Writer(cluster)
     recalled = "moldau_client_connections_recalled_total"
     try:
+        # A client that only knows the silent broker is out of reach.
+        until("the producer writes to each broker", 20, lambda: all(
+            broker.metric("moldau_produced_records_total") > 0 for broker in cluster.brokers))
         time.sleep(dice.uniform(0.5, 1.5))
         victim = cluster.broker(describe(cluster)[dice.randrange(PARTITIONS)][0])
         others = [broker for broker in cluster.brokers if broker is not victim]
@@ -220,7 +224,9 @@ def main():
             before = suite.failed
             suite.run(f"cluster: {name}", run)
             if suite.failed > before:
-                print(f"again with: tests/cluster/run.py --seed {arguments.seed}\n{cluster.logs()}")
+                kept = os.path.abspath(f"build/test-logs/cluster/seed-{arguments.seed}")
+                shutil.copytree(folder, kept, dirs_exist_ok=True)
+                print(f"again with: tests/cluster/run.py --seed {arguments.seed}; its data: {kept}\n{cluster.logs()}")
             nodes.end_all()
     test_quorum.run_quorum(suite, arguments.binaries)
     test_lost_disk.run_lost_disk(suite, arguments.binaries)
