@@ -76,6 +76,8 @@ def move_under_load(folder, binaries, members):
     members.create(cluster)
     writer = members.Writer(cluster)
     try:
+        # More than a throttle lets through at once: a copy takes its time then.
+        until("something to copy", 60, lambda: first.metric("moldau_log_size_bytes", f'topic="{members.TOPIC}"') > 200_000)
         move = Move(cluster, folder, dirs, members.TOPIC)
         count = move.write_plan()
         # So slow that it is under way when the broker is killed.
