@@ -40,6 +40,7 @@ const std::map<std::string, std::function<void(sim::World&)>> kWorkloads = {
     {"lone-moves", sim::run_lone_moves},
     {"lost-leader", sim::run_lost_leader},
     {"silent-leader", sim::run_silent_leader},
+    {"rot", sim::run_rot},
     {"balance", sim::run_balance},
     // A few operations for each seed: forty seeds in a row are all of them.
     {"node-moves", [](sim::World& world) { sim::run_node_moves(world, 40); }},

@@ -45,6 +45,7 @@ constexpr Defect kDefects[] = {
     {"replica-joins-behind", 3},
     // log directories
     {"takes-what-was-left-elsewhere", 152},
+    {"recovery-believes-all", 1, sim::run_rot},
     // followers
     {"repl-keeps-what-it-gave-up", 1, sim::run_balance},
     {"repl-fetches-before-flush", 1},

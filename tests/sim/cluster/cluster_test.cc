@@ -50,5 +50,9 @@ TEST(ClusterSimulation, TellsOfTheNextLeader) { run_seeds(run_lost_leader, 5); }
 // by that. Method: seeds of the workload of that name.
 TEST(ClusterSimulation, TellsOfASilentLeader) { run_seeds(run_silent_leader, 5); }
 
+// Goal: a bit that flips on one broker's disk while it is down costs no record and is shown to
+// nobody. Method: seeds of the workload of that name.
+TEST(ClusterSimulation, SurvivesFlippedBits) { run_seeds(run_rot, 8); }
+
 }  // namespace
 }  // namespace sim

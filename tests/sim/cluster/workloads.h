@@ -32,6 +32,11 @@ void run_lost_leader(World& world);
 // at all.
 void run_silent_leader(World& world);
 
+// One of three brokers at a time loses power, and finds a bit flipped in what it had written last:
+// what was acknowledged stays, nobody reads anything else, and the replica is in sync again, though
+// a person may have to take its directory away.
+void run_rot(World& world);
+
 // Three controllers and up to five brokers in three racks that join, drain and fail while balancing
 // is started and paused: nothing moves in a cluster that is not well, few replicas at a time, none
 // is given up; in the end all racks are used and brokers are even.
