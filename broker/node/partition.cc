@@ -132,7 +132,9 @@ bool Partition::admit_locked(BatchAppend& append, AppendOrigin origin) {
 // us, and sends them here then. OUT_OF_ORDER_SEQUENCE_NUMBER would make librdkafka begin anew as
 // another producer, with batches that we have already (docs/decisions/0017-early-batches.md).
 bool Partition::is_early_locked(base::ProducerId producer) const {
-  if (!leading_->is_new() || MUTANT("node-calls-early-batches-wrong")) return false;
+  const io::Clock* clock = services_.clock;
+  if (clock == nullptr || !leading_->is_new(clock->now())) return false;
+  if (MUTANT("node-calls-early-batches-wrong")) return false;
   const ProducerEntry* known = log_->producers().find(producer);
   return known == nullptr || known->last_data_offset() < leading_->epoch_start();
 }

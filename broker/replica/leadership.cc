@@ -51,9 +51,9 @@ void Leadership::adopt(const ReplicaSet& set) {
   }
 }
 
-bool Leadership::is_new() const {
+bool Leadership::is_new(base::Instant now) const {
   return set_.leader_epoch > base::LeaderEpoch(0) && set_.replicas.size() > 1 &&
-         now_ - began_ < kNew;
+         now - began_ < kNew;
 }
 
 bool Leadership::has_enough_in_sync() const {

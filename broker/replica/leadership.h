@@ -83,7 +83,7 @@ class Leadership {
   // Exclusive end of what consumers may see, and of what is acknowledged with acks=all.
   base::Offset high_watermark() const { return high_watermark_; }
   // There was a leader before this one, so lately that clients may yet wait for its answers.
-  bool is_new() const;
+  bool is_new(base::Instant now) const;
   // The committed ISR suffices for acks=all.
   bool has_enough_in_sync() const;
 
