@@ -224,6 +224,7 @@ def main():
             before = suite.failed
             suite.run(f"cluster: {name}", run)
             if suite.failed > before:
+                nodes.end_all()  # what runs moves its files
                 kept = os.path.abspath(f"build/test-logs/cluster/seed-{arguments.seed}")
                 shutil.copytree(folder, kept, dirs_exist_ok=True)
                 print(f"again with: tests/cluster/run.py --seed {arguments.seed}; its data: {kept}\n{cluster.logs()}")
