@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -84,14 +85,34 @@ class RotRun {
     BrokerMachine& broker = *cluster_.brokers[random_.below(cluster_.brokers.size())];
     broker.crash(true);
     const auto file = active_segment(broker);
-    if (file) flip(broker.disk, *file);
+    const auto flipped = file ? flip(broker.disk, *file) : std::nullopt;
+    const bool may_stay_closed = flipped && *flipped < recovery_point(broker.disk, *file);
     broker.start();
-    if (settles(seconds(20)) || !file) return;
+    if (settles(seconds(20))) return;
+    if (!may_stay_closed) return no_progress("a replica does not heal");
     world_.trace("taken away", *file);
     broker.crash(true);
     const std::string directory = file->substr(0, file->rfind('/'));
     if (!broker.disk.remove_all(directory)) return cluster_.facts.wrong("no " + directory);
     broker.start();
+  }
+
+  // Of the partition that this segment is of, as the checkpoint has it: lines of topic, partition
+  // and offset.
+  static std::int64_t recovery_point(SimDisk& disk, const std::string& segment) {
+    const std::string partition = segment.substr(0, segment.rfind('/'));
+    const std::string root = partition.substr(0, partition.rfind('/'));
+    std::istringstream lines(
+        disk.read_file(root + "/recovery-point-offset-checkpoint").value_or(""));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string topic, index;
+      std::int64_t offset = 0;
+      if (words >> topic >> index >> offset && partition.ends_with("/" + topic + "-" + index)) {
+        return offset;
+      }
+    }
+    return 0;
   }
 
   // Of any replica: recovery believes closed segments, and reads this one from the beginning.
@@ -108,9 +129,10 @@ class RotRun {
 
   // In a batch, half of the time one of the last three; but not in its offset and its leader epoch,
   // which no checksum of Kafka's format covers.
-  void flip(SimDisk& disk, const std::string& path) {
+  // Returns the first offset of that batch.
+  std::optional<std::int64_t> flip(SimDisk& disk, const std::string& path) {
     const auto text = disk.read_file(path);
-    if (!text) return;
+    if (!text) return std::nullopt;
     const base::BytesView bytes = base::as_bytes(*text);
     std::vector<record::BatchView> batches;
     std::vector<std::size_t> places;
@@ -120,7 +142,7 @@ class RotRun {
       batches.push_back(*batch);
       places.push_back(at);
     }
-    if (batches.empty()) return;
+    if (batches.empty()) return std::nullopt;
     const bool late = random_.chance(1, 2);
     const std::size_t which =
         batches.size() - 1 -
@@ -130,6 +152,7 @@ class RotRun {
         places[which] + kCovered + random_.below(batches[which].total_size() - kCovered);
     world_.trace("rot", path + " at " + std::to_string(at));
     disk.flip_bit(path, at, static_cast<int>(random_.below(8)));
+    return batches[which].base_offset().value();
   }
 
   World& world_;

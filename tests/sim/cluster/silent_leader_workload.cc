@@ -164,6 +164,7 @@ class SilentLeaderRun {
         admin_(cluster_, [this] { return cluster_.brokers.front()->host(); }),
         stream_(cluster_.facts, "stream"),
         hasty_(cluster_.facts, "hasty", kTopic, 0),
+        fresh_(cluster_),
         waiters_{{{world, cluster_.facts.network, "waiter a"},
                   {world, cluster_.facts.network, "waiter b"}}} {}
 
@@ -240,7 +241,7 @@ class SilentLeaderRun {
 
   // What the hasty one was told of is there, and nothing of it twice.
   void check_hasty() {
-    FreshReaders(cluster_).read(kTopic, 0, "reader");
+    fresh_.read(kTopic, 0, "reader");
     std::set<Value> found;
     for (const auto& [offset, value] : cluster_.facts.history(kTopic, 0).by_offset()) {
       found.insert(value);
@@ -278,6 +279,7 @@ class SilentLeaderRun {
   InsistentAdmin admin_;
   Stream stream_;
   HastyProducer hasty_;
+  FreshReaders fresh_;
   std::array<Waiter, 2> waiters_;
 };
 
