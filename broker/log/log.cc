@@ -15,6 +15,15 @@ Log::Log(const LogServices& services, std::string directory, const LogConfig& co
 
 Log::~Log() = default;
 
+std::unique_ptr<Log> Log::create(const LogServices& services, std::string directory,
+                                 const LogConfig& config, const base::Uuid& topic_id,
+                                 base::WallMs now) {
+  std::unique_ptr<Log> log(new Log(services, std::move(directory), config));
+  log->topic_id_ = topic_id;
+  log->segments_.push_back(log->make_segment(base::Offset(0), now));
+  return log;
+}
+
 void Log::set_config(const LogConfig& config) {
   config_ = config;
   // Positions in a segment are 31 bits wide.

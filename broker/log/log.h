@@ -136,6 +136,10 @@ class Log {
   // Errors: EBADMSG damaged below the recovery point; else those of the disk.
   static io::IoResult<Opened> open(const LogServices& services, std::string directory,
                                    const LogConfig& config, const OpenHints& hints);
+  // A new one in a directory that was just made for it and has no segments. Touches no file.
+  static std::unique_ptr<Log> create(const LogServices& services, std::string directory,
+                                     const LogConfig& config, const base::Uuid& topic_id,
+                                     base::WallMs now);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;

@@ -246,39 +246,52 @@ io::IoResult<std::unique_ptr<Log>> LogDirectory::create_partition(const Partitio
                                                                   Durable durable) {
   if (health_.failed()) return std::unexpected(*health_.reason());
   const std::string path = partition_path(name);
-  if (disk_.exists(path)) {
-    auto has = has_segments(path);
-    if (!has) return std::unexpected(has.error());
-    if (*has) return io::io_failure(EEXIST, path + ": the partition exists");
-    // What a crash left of its creation.
-    if (auto removed = disk_.remove_all(path); !removed) {
-      note_failure(removed.error());
-      return std::unexpected(removed.error());
-    }
-  }
-  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
-    checkpoint->erase(name);
-    if (!checkpoint->on_disk(name)) continue;
-    if (auto wrote = write_checkpoint(*checkpoint); !wrote) return std::unexpected(wrote.error());
-  }
-  if (auto made = make_directory(path, topic_id, durable); !made) {
+  if (auto made = make_place(name, path); !made) {
     note_failure(made.error());
-    (void)disk_.remove_all(path);
     return std::unexpected(made.error());
   }
-  auto opened = Log::open(services(), path, config, {.clean_shutdown = true, .now = now});
-  if (!opened) {
-    note_failure(opened.error());
-    return std::unexpected(opened.error());
+  if (auto wrote = write_metadata(path, topic_id, durable); !wrote) {
+    note_failure(wrote.error());
+    (void)disk_.remove_all(path);
+    return std::unexpected(wrote.error());
   }
-  return std::move(opened->log);
+  return Log::create(services(), path, config, topic_id, now);
 }
 
-io::IoResult<void> LogDirectory::make_directory(const std::string& path, const base::Uuid& topic_id,
+// The checkpoints forget one of this name that was here before, durably, before there is anything
+// that could be taken for it.
+io::IoResult<void> LogDirectory::make_place(const PartitionName& name, const std::string& path) {
+  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
+    if (!checkpoint->on_disk(name)) continue;
+    if (auto cleared = clear_place(path); !cleared) return cleared;
+    checkpoint->erase(name);
+    if (auto wrote = write_checkpoint(*checkpoint); !wrote) return wrote;
+  }
+  auto made = disk_.make_directory(path);
+  if (!made && made.error().code == EEXIST) {
+    made = clear_place(path);
+    if (made) made = disk_.make_directory(path);
+  }
+  if (!made) return made;
+  for (OffsetCheckpoint* checkpoint : {&recovery_points_, &starts_, &high_watermarks_}) {
+    checkpoint->erase(name);
+  }
+  return {};
+}
+
+// Of what a crash left of a creation.
+io::IoResult<void> LogDirectory::clear_place(const std::string& path) {
+  if (!disk_.exists(path)) return {};
+  auto has = has_segments(path);
+  if (!has) return std::unexpected(has.error());
+  if (*has) return io::io_failure(EEXIST, path + ": the partition exists");
+  return disk_.remove_all(path);
+}
+
+io::IoResult<void> LogDirectory::write_metadata(const std::string& path, const base::Uuid& topic_id,
                                                 Durable durable) {
   const std::string metadata = path + "/partition.metadata";
   const std::string text = encode_partition_metadata(topic_id);
-  if (auto made = disk_.make_directories(path); !made) return made;
   if (durable == Durable::kNow) {
     if (auto wrote = disk_.replace_file(metadata, text); !wrote) return wrote;
     return disk_.sync_directory(path_);

@@ -177,7 +177,9 @@ class LogDirectory {
   std::string future_path(const PartitionName& name, base::Random& random) const;
   io::IoResult<void> noted(io::IoResult<void> result);
   io::IoResult<void> write_checkpoint(OffsetCheckpoint& checkpoint);
-  io::IoResult<void> make_directory(const std::string& path, const base::Uuid& topic_id,
+  io::IoResult<void> make_place(const PartitionName& name, const std::string& path);
+  io::IoResult<void> clear_place(const std::string& path);
+  io::IoResult<void> write_metadata(const std::string& path, const base::Uuid& topic_id,
                                     Durable durable);
   void note_failure(const io::IoError& error);
   io::IoResult<bool> has_segments(const std::string& partition_path) const;

@@ -70,7 +70,8 @@ io::IoResult<LogDirectory::Future> LogDirectory::create_future(
     return io::io_failure(EEXIST, partition_path(name) + " is there already");
   }
   Future future{.name = name, .path = future_path(name, random)};
-  auto made = noted(make_directory(future.path, topic_id, Durable::kNow));
+  auto made = noted(disk_.make_directory(future.path));
+  if (made) made = noted(write_metadata(future.path, topic_id, Durable::kNow));
   if (made) {
     auto opened = Log::open(services(), future.path, config,
                             {.clean_shutdown = true, .log_start = start, .now = now});

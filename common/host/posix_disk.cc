@@ -213,6 +213,10 @@ io::IoResult<std::vector<io::DirectoryEntry>> PosixDisk::list(const std::string&
   return entries;
 }
 
+io::IoResult<void> PosixDisk::make_directory(const std::string& path) {
+  return check("mkdir", path, [&] { return mkdir(path.c_str(), 0777); });
+}
+
 io::IoResult<void> PosixDisk::make_directories(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

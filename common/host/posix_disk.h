@@ -12,6 +12,7 @@ class PosixDisk final : public io::Disk {
   io::IoResult<std::shared_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override;
   bool exists(const std::string& path) const override;
   io::IoResult<std::vector<io::DirectoryEntry>> list(const std::string& directory) const override;
+  io::IoResult<void> make_directory(const std::string& path) override;
   io::IoResult<void> make_directories(const std::string& path) override;
   io::IoResult<void> rename(const std::string& from, const std::string& to) override;
   io::IoResult<void> remove(const std::string& path) override;

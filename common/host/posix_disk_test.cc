@@ -79,7 +79,16 @@ TEST_F(PosixDiskTest, ErrorsSayWhatAndWhere) {
 
 // Goal: open modes, truncation, reservation, directories. Method: a short life of a file.
 TEST_F(PosixDiskTest, FilesAndDirectories) {
+  const auto orphan = disk_.make_directory(directory_ + "/x/y");
+  ASSERT_FALSE(orphan.has_value());
+  EXPECT_EQ(orphan.error().code, ENOENT);
   ASSERT_TRUE(disk_.make_directories(directory_ + "/x/y").has_value());
+  ASSERT_TRUE(disk_.make_directory(directory_ + "/x/z").has_value());
+  const auto again = disk_.make_directory(directory_ + "/x/z");
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code, EEXIST);
+  EXPECT_THAT(again.error().what, HasSubstr("mkdir " + directory_ + "/x/z"));
+  ASSERT_TRUE(disk_.remove_all(directory_ + "/x/z").has_value());
   ASSERT_TRUE(disk_.replace_file(directory_ + "/x/b", "content").has_value());
   EXPECT_EQ(*disk_.read_file(directory_ + "/x/b"), "content");
   ASSERT_TRUE(disk_.rename(directory_ + "/x/b", directory_ + "/x/a").has_value());

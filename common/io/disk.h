@@ -79,6 +79,9 @@ class Disk {
   virtual bool exists(const std::string& path) const = 0;
   // Sorted by name.
   virtual IoResult<std::vector<DirectoryEntry>> list(const std::string& directory) const = 0;
+  // In a directory that exists. EEXIST: there is something of this name.
+  virtual IoResult<void> make_directory(const std::string& path) = 0;
+  // With all above it; those that exist are fine.
   virtual IoResult<void> make_directories(const std::string& path) = 0;
   virtual IoResult<void> rename(const std::string& from, const std::string& to) = 0;
   virtual IoResult<void> remove(const std::string& path) = 0;      // a file

@@ -36,6 +36,9 @@ class MutantDisk final : public io::Disk {
   io::IoResult<std::vector<io::DirectoryEntry>> list(const std::string& path) const override {
     return disk_.list(path);
   }
+  io::IoResult<void> make_directory(const std::string& path) override {
+    return disk_.make_directory(path);
+  }
   io::IoResult<void> make_directories(const std::string& path) override {
     return disk_.make_directories(path);
   }

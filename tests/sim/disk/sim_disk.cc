@@ -228,6 +228,20 @@ IoResult<std::vector<io::DirectoryEntry>> SimDisk::list(const std::string& direc
   return entries;
 }
 
+IoResult<void> SimDisk::make_directory(const std::string& path) {
+  state_->announce("mkdir", path);
+  std::lock_guard lock(state_->mutex);
+  if (state_->is_dead(path)) return io::io_failure(EIO, path + ": the disk is dead");
+  if (state_->find(path)) return io::io_failure(EEXIST, "mkdir " + path);
+  const auto parent = state_->find(SimState::parent_of(path));
+  if (!parent || !parent->is_directory) return io::io_failure(ENOENT, "mkdir " + path);
+  if (const int failed = state_->begin_operation()) return io::io_failure(failed, "mkdir " + path);
+  auto made = std::make_shared<Inode>();
+  made->is_directory = true;
+  state_->link(*parent, SimState::name_of(path), made);
+  return {};
+}
+
 IoResult<void> SimDisk::make_directories(const std::string& path) {
   state_->announce("mkdir", path);
   std::lock_guard lock(state_->mutex);
