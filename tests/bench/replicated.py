@@ -21,12 +21,14 @@ import pages  # noqa: E402
 import report  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from harness import deps, node as nodes  # noqa: E402
+from grouping import logs  # noqa: E402
 from node import Kafka, NodeFailed, cluster_identity, free_port  # noqa: E402
 from workloads import Metric, Workload  # noqa: E402
 
 SIDES = ("kafka", "moldau")
 PARTITIONS, SIZE = 30, 1024
 RATE, SECONDS = 15_000, 20
+TXN_RECORDS, TXN_WARM, TXN_SECONDS = 500, 20, 40  # a commit; seconds
 WARM = pages.CYCLE // SIZE  # each of the three brokers writes all of it
 WORKLOADS = (
     Workload("volume", f"produce 1 KiB, {PARTITIONS} partitions, 3 replicas, acks=all", "", (
@@ -35,6 +37,10 @@ WORKLOADS = (
     Workload("latency", "the same, open loop at half of Kafka's closed loop", "", (
         Metric("p50_us", "us", "ack p50"), Metric("p99_us", "us", "ack p99", 0.3), Metric("p999_us", "us", "ack p99.9"),
         Metric("cpu_s", "s", "CPU of the cluster")), None),
+    Workload("transactions", f"Kafka's own transactional producer, {TXN_RECORDS * 10:,} records of 1 KiB a second, "
+                             "commit every 100 ms, 3 replicas", "", (
+        Metric("p50_ms", "ms", "commit p50"), Metric("p99_ms", "ms", "commit p99", 0.5),
+        Metric("cpu_s_per_gb", "s/GB", "CPU of the cluster per GB", 0.3)), None),
 )
 
 
@@ -49,7 +55,8 @@ class KafkaCluster:
         identity, self.members = cluster_identity(), []
         for i, each in enumerate(ports):
             more = {"node.id": str(i + 1), "controller.quorum.voters": voters, "default.replication.factor": "3",
-                    "min.insync.replicas": "2"}
+                    "min.insync.replicas": "2", "offsets.topic.replication.factor": "3",
+                    "transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2"}
             self.members.append(Kafka(os.path.join(folder, f"kafka-{i + 1}"), control, lib, more, identity, each))
         self.bootstrap = ",".join(f"127.0.0.1:{each[0]}" for each in ports)
 
@@ -150,6 +157,14 @@ class Side:
         self.create("latency")
         return self.load("openloop", "latency", "--rate", rate, "--seconds", max(5, SECONDS * scale), "--warm-seconds", 4)
 
+    def transactions(self, scale):
+        self.create("transactions")
+        warm, seconds = (max(5, each * scale) for each in (TXN_WARM, TXN_SECONDS))
+        before = cpu_s(self.cluster.pids())
+        commits = logs.java_commits(self.cluster.bootstrap, "transactions", TXN_RECORDS, warm, seconds)
+        took = cpu_s(self.cluster.pids()) - before
+        return commits | {"cpu_s_per_gb": took / (commits["records"] * SIZE) * 1e9}
+
 
 def measure(args, folder, control, pair, half):
     """{(workload, pair, side): figures}; `half` is the rate of the open loop, or None until Kafka told it."""
@@ -161,15 +176,19 @@ def measure(args, folder, control, pair, half):
         try:
             cluster.start()
             under = Side(cluster, os.path.join(args.bin, "bench_load"))
-            scale = 0.25 if args.quick else 1
-            volume = under.volume(scale)
-            half = args.rate or half or max(1000, int(volume["rate"] * 1000 / 2))
-            latency = under.latency(scale, half)
+            scale, figures = 0.25 if args.quick else 1, {}
+            if "volume" in args.only:
+                figures["volume"] = under.volume(scale)
+            if "latency" in args.only:
+                half = args.rate or half or max(1000, int(figures["volume"]["rate"] * 1000 / 2))
+                figures["latency"] = under.latency(scale, half)
+            if "transactions" in args.only:
+                figures["transactions"] = under.transactions(scale)
         finally:
             cluster.end()
             shutil.rmtree(place, ignore_errors=True)
-        say(f"{side}: {json.dumps(volume)} {json.dumps(latency)} at {half}/s")
-        measured |= {("volume", pair, side): volume, ("latency", pair, side): latency}
+        say(f"{side}: {json.dumps(figures)}" + (f" at {half}/s" if half else ""))
+        measured |= {(work, pair, side): each for work, each in figures.items()}
     return measured, half
 
 
@@ -179,10 +198,17 @@ def main():
     parser.add_argument("--pairs", type=int, default=3, help="interleaved, each with a fresh start of both (default 3)")
     parser.add_argument("--quick", action="store_true", help="a quarter of the volume")
     parser.add_argument("--side", choices=SIDES, help="one alone")
+    names = [each.name for each in WORKLOADS]
+    parser.add_argument("--only", default=",".join(names), help="of " + ", ".join(names) + ", separated by commas")
     parser.add_argument("--rate", type=int, help="of the open loop (default: half of Kafka's closed loop)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--dir", default=os.path.join(ROOT, "build/bench"), help="data directories are made here, and deleted")
     args = parser.parse_args()
+    args.only = args.only.split(",")
+    if unknown := set(args.only) - set(names):
+        parser.error(f"--only: there is no {', '.join(sorted(unknown))}")
+    if "latency" in args.only and "volume" not in args.only and args.rate is None:
+        parser.error("--only latency: the rate comes from volume, or from --rate")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = os.path.join(args.dir, f"replicated-{os.getpid()}")
     os.makedirs(folder)
@@ -202,11 +228,12 @@ def main():
     rows = report.summarise(WORKLOADS, measured)
     print((report.markdown if args.markdown else report.table)(rows))
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    print(f"\nopen loop at {half:,}/s; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; median of {args.pairs} pairs; commit {commit}; "
+    print(f"\n{f'open loop at {half:,}/s; ' if half else ''}{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; median of {args.pairs} pairs; commit {commit}; "
           f"{time.strftime('%Y-%m-%d')}; pages: {control.describe()}")
     for side in SIDES if args.side is None else (args.side,):
         costs = sorted(figures["page_cost"] for (work, _, of), figures in measured.items() if (work, of) == ("volume", side))
-        print(f"a plain write beside {side}: {costs[len(costs) // 2]:.2f} s/GB ({costs[0]:.2f} .. {costs[-1]:.2f})")
+        if costs:
+            print(f"a plain write beside {side}: {costs[len(costs) // 2]:.2f} s/GB ({costs[0]:.2f} .. {costs[-1]:.2f})")
     return 0
 
 

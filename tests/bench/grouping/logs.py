@@ -31,16 +31,21 @@ def transactions(node, args):
             "transactions, commit p50": result["commit_p50_ms"], "transactions, commit p99": result["commit_p99_ms"]}
 
 
-def java_transactions(node, args):
-    """The same load from Apache Kafka's own producer, which has no pace of its own in a commit."""
-    create(node, "java-transactions", 6, {})
+def java_commits(bootstrap, topic, records, warm_seconds, seconds):
+    """Commits.java: so many records, evenly over 100 ms, then a commit, for so many seconds."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Commits.java")
-    run = ["java", "-cp", os.path.join(deps.kafka_lib(False), "*"), program, node.bootstrap, "java-transactions", "2000",
-           str(args.seconds / 2), str(args.seconds)]
+    run = ["java", "-cp", os.path.join(deps.kafka_lib(False), "*"), program, bootstrap, topic, str(records),
+           str(warm_seconds), str(seconds)]
     done = subprocess.run(run, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(run)}: {done.stderr}")
-    result = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def java_transactions(node, args):
+    """The same load from Apache Kafka's own producer, which has no pace of its own in a commit."""
+    create(node, "java-transactions", 6, {})
+    result = java_commits(node.bootstrap, "java-transactions", 2000, args.seconds / 2, args.seconds)
     return {"transactions of Kafka's producer, commit p50": result["p50_ms"],
             "transactions of Kafka's producer, commit p99": result["p99_ms"]}
 
