@@ -1,12 +1,12 @@
 // Proves that the tests of the fetch loop find defects: each seeded one (common/base/mutant.h) must
 // make one of them fail, and none must fail without.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "common/base/mutant.h"
+#include "common/base/mutant_child.h"
 
 namespace {
 
@@ -23,9 +23,7 @@ bool fails(const char* mutant, int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
     ::_exit(RUN_ALL_TESTS());
   }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return status != 0;
+  return base::child_finds(mutant, child);
 }
 
 }  // namespace

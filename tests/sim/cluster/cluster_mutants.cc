@@ -4,15 +4,14 @@
 //
 //   sim_cluster_mutants [--find] [DEFECT]      --find: looks for the first seed of each anew
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "common/base/mutant.h"
+#include "common/base/mutant_child.h"
 #include "tests/sim/cluster/workloads.h"
 
 namespace {
@@ -83,12 +82,7 @@ bool fails(const Defect& defect, std::uint64_t seed) {
     }
     ::_exit(world.failed() ? 1 : 0);
   }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM) {
-    std::printf("%-33s seed %3llu: aborts\n", defect.name, static_cast<unsigned long long>(seed));
-  }
-  return status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+  return base::child_finds(defect.name, child);
 }
 
 double core_seconds() {

@@ -1,12 +1,12 @@
 // sim_txn_mutants: proves that the transactions' workload finds defects. Each seeded defect
 // (common/base/mutant.h) must make one of the seeds fail. With a name, tries that one only.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <string>
 
 #include "common/base/mutant.h"
+#include "common/base/mutant_child.h"
 #include "tests/sim/node/workloads.h"
 
 namespace {
@@ -33,9 +33,7 @@ bool fails(const char* mutant, std::uint64_t seed) {
     }
     ::_exit(world.failed() ? 1 : 0);
   }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return status != 0;
+  return base::child_finds(mutant, child);
 }
 
 }  // namespace
