@@ -222,14 +222,14 @@ def drain_a_broker(dev):
     dev.run("balance", "start")
 
 
-def kafka_tool(dev, name, *words):
-    """Its output. The tools say what failed in words, not always with their exit code."""
+def kafka_tool(dev, name, *words, code=0):
+    """Its output; of one that is to fail, its complaints too. The tools say what failed in words, not always with their exit code."""
     lib = os.path.join(deps.kafka_lib(True), "*")
     result = subprocess.run(
         ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", lib, f"org.apache.kafka.tools.{name}", "--bootstrap-server",
          dev.bootstrap(), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
-    equal(result.returncode, 0, f"{name} {words}: {result.stdout[-1500:]}{result.stderr[-1500:]}")
-    return result.stdout
+    equal(result.returncode, code, f"{name} {words}: {result.stdout[-1500:]}{result.stderr[-1500:]}")
+    return result.stdout + (result.stderr if code else "")
 
 
 def verify_replicas(dev, topic):

@@ -185,8 +185,10 @@ def no_space(folder, binaries, _members):
             produced.extend(lines)
 
         plan = os.path.join(folder, "plan.json")
-        with open(plan, "w") as file:
-            json.dump({"version": 1, "partitions": [{"topic": "t", "partition": at, "replicas": [1], "log_dirs": [dirs[1]]}]}, file)
+
+        def plan_to(log_dir):
+            with open(plan, "w") as file:
+                json.dump({"version": 1, "partitions": [{"topic": "t", "partition": at, "replicas": [1], "log_dirs": [log_dir]}]}, file)
 
         def ask(*words):
             kafka_tool(At(cluster), TOOL, "--reassignment-json-file", plan, "--execute", *words)
@@ -199,6 +201,10 @@ def no_space(folder, binaries, _members):
             return {each: first.metric("moldau_replica_moves_total", f'outcome="{each}"')
                     for each in ("done", "refused", "failed", "cancelled")}
 
+        plan_to(os.path.join(folder, "nowhere"))
+        told = kafka_tool(At(cluster), TOOL, "--reassignment-json-file", plan, "--execute", code=1)
+        check("LogDirNotFoundException" in told, told)
+        plan_to(dirs[1])
         for _ in range(5):
             produce(2000, 1000)
         disk.fill()
@@ -223,7 +229,7 @@ def no_space(folder, binaries, _members):
         until("there is space again", 40, lambda: first.metric("moldau_log_directory_full") == 0)
         ask()
         until("it has moved", 60, lambda: at in held(dirs[1], "t") and held(dirs[0], "t") == set())
-        until("how moves ended", 20, lambda: outcomes() == {"done": 1, "refused": 0, "failed": 2, "cancelled": 0})
+        until("how moves ended", 20, lambda: outcomes() == {"done": 1, "refused": 1, "failed": 2, "cancelled": 0})
         equal(first.metric("moldau_replica_moves"), 0, "moves under way")
         produce(10, 100)
         first.kill()
