@@ -1,6 +1,6 @@
 // Metadata, versions 0-13. A topic that is missing is created when both the broker
 // (auto.create.topics.enable) and the client allow it; the answer then waits for it, so that the
-// client need not ask again. Who asks again on a connection has often just lost a leader: see
+// client need not ask again. Who asks on a connection in use has often just lost a leader: see
 // broker/node/recent_losses.h for what it is told.
 #include <algorithm>
 #include <chrono>
@@ -22,7 +22,7 @@ using wire::ErrorCode;
 using Topic = wire::MetadataResponse::MetadataResponseTopic;
 
 constexpr std::chrono::seconds kAutoCreateTimeout{10};
-// A second question on a connection waits until so many leaders were found to be there, or lost:
+// A question on a connection in use waits until so many leaders were found to be there, or lost:
 // its client may have heard a little sooner of the end of one.
 constexpr std::size_t kCheckedLeadersMax = 8;
 
@@ -179,11 +179,11 @@ std::set<base::BrokerId> other_leaders(const Node& node, const Wanted& wanted, s
   return leaders;
 }
 
-// A second question on a connection: its client may have lost a leader. Lives on its reactor, held
-// by whatever goes on with it.
-class SecondAnswer : public std::enable_shared_from_this<SecondAnswer> {
+// To one who knew who leads, and may have lost a leader: it asked before on this connection, or was
+// sent here by what another broker said. Lives on its reactor, held by whatever goes on with it.
+class CheckedAnswer : public std::enable_shared_from_this<CheckedAnswer> {
  public:
-  SecondAnswer(Context& context, Wanted wanted, Reply<wire::MetadataResponse> reply)
+  CheckedAnswer(Context& context, Wanted wanted, Reply<wire::MetadataResponse> reply)
       : node_(context.node),
         reactor_(context.reactor),
         wanted_(std::move(wanted)),
@@ -247,8 +247,9 @@ void metadata(Context& context, const wire::MetadataRequest& request,
       return create_then_reply(context, std::move(wanted), std::move(create), std::move(reply));
     }
   }
-  if (context.use.metadata_asked && !wanted.all) {
-    return std::make_shared<SecondAnswer>(context, std::move(wanted), std::move(reply))->begin();
+  const bool in_use = context.use.metadata_asked || context.use.records;
+  if (in_use && !wanted.all) {
+    return std::make_shared<CheckedAnswer>(context, std::move(wanted), std::move(reply))->begin();
   }
   reply(build(context.node, wanted, {}, context.use.metadata_asked));
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/node/recent_losses.h"
 #include "common/wire/msg/fetch_request.h"
@@ -47,7 +48,7 @@ class LostLeaderRun {
     if (!world_.run_until(serve, seconds(30))) return no_progress("a broker does not serve");
     if (!admin_.create({.name = kTopic})) return;
     if (!settled()) return no_progress("not all replicas are in sync");
-    for (int round = 0; round < kRounds && !world_.failed(); ++round) lose_one();
+    for (int round = 0; round < kRounds && !world_.failed(); ++round) lose_one(round % 2 == 1);
   }
 
  private:
@@ -58,13 +59,13 @@ class LostLeaderRun {
         seconds(30));
   }
 
-  // Asks whom `asker_` is aimed at.
-  std::shared_ptr<Told> ask() {
+  // Asks whom `client` is aimed at.
+  std::shared_ptr<Told> ask(KafkaClient& client) {
     wire::MetadataRequest request;
     request.topics->push_back({.name = kTopic});
     request.allow_auto_topic_creation = false;
     auto told = std::make_shared<Told>();
-    asker_.call<wire::MetadataResponse>(request, 10, [told](const wire::MetadataResponse* answer) {
+    client.call<wire::MetadataResponse>(request, 10, [told](const wire::MetadataResponse* answer) {
       if (answer == nullptr) return;
       told->answered = true;
       for (const auto& each : answer->topics.at(0).partitions) told->leader = each.leader_id;
@@ -78,37 +79,47 @@ class LostLeaderRun {
     return false;
   }
 
-  // Waits for records on a connection to the leader: it ends when the leader does.
-  std::shared_ptr<bool> follow(const BrokerMachine& leader) {
+  // Asks for records, which there are not. The leader waits: its connection ends when it does.
+  std::shared_ptr<bool> fetch(KafkaClient& client, const BrokerMachine& broker, milliseconds wait) {
     wire::FetchRequest request;
-    request.max_wait_ms = 20'000;
+    request.max_wait_ms = static_cast<std::int32_t>(wait.count());
     request.min_bytes = 1;
     auto& topic = request.topics.emplace_back();
     topic.topic = kTopic;
     auto& partition = topic.partitions.emplace_back();
     partition.partition_max_bytes = 1000;
-    auto lost = std::make_shared<bool>(false);
-    reader_.aim(leader.host());
-    reader_.call<wire::FetchResponse>(request, 12,
-                                      [lost](const wire::FetchResponse*) { *lost = true; });
-    return lost;
+    auto over = std::make_shared<bool>(false);
+    client.aim(broker.host());
+    client.call<wire::FetchResponse>(request, 12,
+                                     [over](const wire::FetchResponse*) { *over = true; });
+    return over;
   }
 
-  void lose_one() {
+  // Its connection to another broker was used for records; `is_first`: and it never asked there.
+  void lose_one(bool is_first) {
     const auto id = cluster_.image()->topic(kTopic)->partitions.front().leader.value();
     BrokerMachine& leader = *cluster_.brokers[static_cast<std::size_t>(id - 1)];
-    asker_.aim(cluster_.brokers[static_cast<std::size_t>(id % 3)]->host());
+    BrokerMachine& other = *cluster_.brokers[static_cast<std::size_t>(id % 3)];
+    asker_.aim(other.host());
     std::shared_ptr<Told> told;
-    for (told = ask(); answered(told) && told->leader != id; told = ask()) {
+    for (told = ask(asker_); answered(told) && told->leader != id; told = ask(asker_)) {
       world_.run_for(milliseconds(20));  // it has not heard of the controller's latest yet
     }
-    const auto lost = follow(leader);
+    if (is_first) {
+      novices_.push_back(std::make_unique<KafkaClient>(world_, cluster_.facts.network, "novice"));
+      const auto fetched = fetch(*novices_.back(), other, milliseconds(0));
+      if (!world_.run_until([&] { return *fetched; }, seconds(5))) {
+        return no_progress("a fetch is not answered");
+      }
+    }
+    KafkaClient& asker = is_first ? *novices_.back() : asker_;
+    const auto lost = fetch(reader_, leader, seconds(20));
     world_.run_for(milliseconds(300));
     leader.crash(false);
     if (!world_.run_until([&] { return *lost; }, seconds(5))) return no_progress("nothing is lost");
     // Asks as clients do, until somebody leads.
     const base::Instant began = world_.now();
-    for (told = ask(); answered(told); told = ask()) {
+    for (told = ask(asker); answered(told); told = ask(asker)) {
       if (told->leader == id) cluster_.facts.wrong("the dead broker leads");
       if (told->leader >= 0) break;
       world_.run_for(milliseconds(100));
@@ -119,11 +130,11 @@ class LostLeaderRun {
     world_.run_for(milliseconds(500));
     const auto now = cluster_.image()->topic(kTopic)->partitions.front().leader.value();
     if (told->leader != now) cluster_.facts.wrong("another leader than the one that was told of");
-    if (!answered(told = ask())) return;
+    if (!answered(told = ask(asker))) return;
     if (told->leader != now) cluster_.facts.wrong("the new leader is not told");
     if (!told->names(id)) cluster_.facts.wrong("the lost broker is not named any more");
     world_.run_for(broker::RecentLosses::kFarewell);
-    if (!answered(told = ask())) return;
+    if (!answered(told = ask(asker))) return;
     if (told->names(id)) cluster_.facts.wrong("a broker that is long gone is named");
     leader.start();
     if (!settled()) no_progress("the broker does not come back");
@@ -134,6 +145,7 @@ class LostLeaderRun {
   InsistentAdmin admin_;
   KafkaClient reader_;
   KafkaClient asker_;
+  std::vector<std::unique_ptr<KafkaClient>> novices_;
 };
 
 }  // namespace
