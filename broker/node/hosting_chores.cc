@@ -61,7 +61,9 @@ std::vector<std::shared_ptr<Partition>> Hosting::all_partitions() const {
     }
   }
   // Not in the order of a hash table: everything that can be seen must be the same in each run.
-  std::ranges::sort(all, {}, [](const auto& partition) { return partition->name(); });
+  std::ranges::sort(all, {}, [](const auto& partition) {
+    return std::pair<const std::string&, std::int32_t>(partition->topic(), partition->index());
+  });
   return all;
 }
 
