@@ -28,7 +28,7 @@ from workloads import Metric, Workload  # noqa: E402
 SIDES = ("kafka", "moldau")
 PARTITIONS, SIZE = 30, 1024
 RATE, SECONDS = 15_000, 20
-TXN_RECORDS, TXN_WARM, TXN_SECONDS = 500, 20, 40  # a commit; seconds
+TXN_RECORDS, TXN_WARM, TXN_SECONDS = 500, 20, 40  # of one transaction; seconds
 WARM = pages.CYCLE // SIZE  # each of the three brokers writes all of it
 WORKLOADS = (
     Workload("volume", f"produce 1 KiB, {PARTITIONS} partitions, 3 replicas, acks=all", "", (
@@ -37,8 +37,7 @@ WORKLOADS = (
     Workload("latency", "the same, open loop at half of Kafka's closed loop", "", (
         Metric("p50_us", "us", "ack p50"), Metric("p99_us", "us", "ack p99", 0.3), Metric("p999_us", "us", "ack p99.9"),
         Metric("cpu_s", "s", "CPU of the cluster")), None),
-    Workload("transactions", f"Kafka's own transactional producer, {TXN_RECORDS * 10:,} records of 1 KiB a second, "
-                             "commit every 100 ms, 3 replicas", "", (
+    Workload("transactions", "Kafka's own transactional producer, 1 KiB, commit every 100 ms, 3 replicas", "", (
         Metric("p50_ms", "ms", "commit p50"), Metric("p99_ms", "ms", "commit p99", 0.5),
         Metric("cpu_s_per_gb", "s/GB", "CPU of the cluster per GB", 0.3)), None),
 )
@@ -157,11 +156,11 @@ class Side:
         self.create("latency")
         return self.load("openloop", "latency", "--rate", rate, "--seconds", max(5, SECONDS * scale), "--warm-seconds", 4)
 
-    def transactions(self, scale):
+    def transactions(self, scale, records):
         self.create("transactions")
         warm, seconds = (max(5, each * scale) for each in (TXN_WARM, TXN_SECONDS))
         before = cpu_s(self.cluster.pids())
-        commits = logs.java_commits(self.cluster.bootstrap, "transactions", TXN_RECORDS, warm, seconds)
+        commits = logs.java_commits(self.cluster.bootstrap, "transactions", records, warm, seconds)
         took = cpu_s(self.cluster.pids()) - before
         return commits | {"cpu_s_per_gb": took / (commits["records"] * SIZE) * 1e9}
 
@@ -183,7 +182,7 @@ def measure(args, folder, control, pair, half):
                 half = args.rate or half or max(1000, int(figures["volume"]["rate"] * 1000 / 2))
                 figures["latency"] = under.latency(scale, half)
             if "transactions" in args.only:
-                figures["transactions"] = under.transactions(scale)
+                figures["transactions"] = under.transactions(scale, args.records)
         finally:
             cluster.end()
             shutil.rmtree(place, ignore_errors=True)
@@ -201,6 +200,7 @@ def main():
     names = [each.name for each in WORKLOADS]
     parser.add_argument("--only", default=",".join(names), help="of " + ", ".join(names) + ", separated by commas")
     parser.add_argument("--rate", type=int, help="of the open loop (default: half of Kafka's closed loop)")
+    parser.add_argument("--records", type=int, default=TXN_RECORDS, help="in a transaction of 100 ms (default %(default)s)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--dir", default=os.path.join(ROOT, "build/bench"), help="data directories are made here, and deleted")
     args = parser.parse_args()
@@ -228,7 +228,8 @@ def main():
     rows = report.summarise(WORKLOADS, measured)
     print((report.markdown if args.markdown else report.table)(rows))
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    print(f"\n{f'open loop at {half:,}/s; ' if half else ''}{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; median of {args.pairs} pairs; commit {commit}; "
+    rates = (f"open loop at {half:,}/s; " if half else "") + (f"{args.records} records in a transaction; " if "transactions" in args.only else "")
+    print(f"\n{rates}{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; median of {args.pairs} pairs; commit {commit}; "
           f"{time.strftime('%Y-%m-%d')}; pages: {control.describe()}")
     for side in SIDES if args.side is None else (args.side,):
         costs = sorted(figures["page_cost"] for (work, _, of), figures in measured.items() if (work, of) == ("volume", side))
