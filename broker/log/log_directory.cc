@@ -229,6 +229,7 @@ void LogDirectory::note_failure(const io::IoError& error) {
   switch (error.code) {
     case EBADMSG:  // a damaged log
     case ENOENT:
+    case ENOTDIR:
     case EEXIST:
     case EMFILE:
     case ENFILE:

@@ -148,6 +148,27 @@ TEST_F(LogDirectoryTest, OnlyAFullDiskMayRefuseToCreate) {
   EXPECT_TRUE(directory->failed());
 }
 
+// Goal: what stands in the place of a partition keeps that one from being made, and no other; a
+// checkpoint that names it is left as it is. Method: a file, and a directory with records.
+TEST_F(LogDirectoryTest, WhatIsInTheWayIsOfOnePartition) {
+  open();
+  ASSERT_TRUE(disk.replace_file(directory->partition_path(kName), "a file"));
+  EXPECT_EQ(directory->create_partition(kName, kTopicId, {}, 0).error().code, ENOTDIR);
+  const PartitionName other{"other", 0};
+  const std::string path = directory->partition_path(other);
+  ASSERT_TRUE(disk.make_directories(path));
+  ASSERT_TRUE(disk.replace_file(path + "/00000000000000000000.log", "records"));
+  directory->note_start(other, base::Offset(5));
+  EXPECT_EQ(directory->create_partition(other, kTopicId, {}, 0).error().code, EEXIST);
+  EXPECT_EQ(directory->start_of(other), base::Offset(5));
+  ASSERT_TRUE(directory->write_starts());
+  EXPECT_EQ(directory->create_partition(other, kTopicId, {}, 0).error().code, EEXIST);
+  EXPECT_EQ(disk.read_file("data/log-start-offset-checkpoint"), "0\n1\nother 0 5\n");
+  EXPECT_EQ(disk.read_file(path + "/00000000000000000000.log"), "records");
+  EXPECT_FALSE(directory->failed());
+  EXPECT_TRUE(directory->create_partition({"third", 0}, kTopicId, {}, 0));
+}
+
 // Goal: the marker of a clean end is believed once. Method: two starts after one clean end.
 TEST_F(LogDirectoryTest, CleanMarkerIsTakenAway) {
   open();

@@ -222,7 +222,8 @@ IoResult<std::vector<io::DirectoryEntry>> SimDisk::list(const std::string& direc
   std::lock_guard lock(state_->mutex);
   if (state_->is_dead(directory)) return io::io_failure(EIO, directory + ": the disk is dead");
   const auto inode = state_->find(directory);
-  if (!inode || !inode->is_directory) return io::io_failure(ENOENT, "list " + directory);
+  if (!inode) return io::io_failure(ENOENT, "list " + directory);
+  if (!inode->is_directory) return io::io_failure(ENOTDIR, "list " + directory);
   std::vector<io::DirectoryEntry> entries;
   for (const auto& [name, child] : inode->entries) entries.push_back({name, child->is_directory});
   return entries;
