@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "common/base/mutant.h"
-#include "common/base/mutant_child.h"
+#include "tests/sim/mutant_child.h"
 
 namespace {
 
@@ -23,7 +23,7 @@ bool fails(const char* mutant, int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
     ::_exit(RUN_ALL_TESTS());
   }
-  return base::child_finds(mutant, child);
+  return sim::child_finds(mutant, child);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "common/base/mutant.h"
-#include "common/base/mutant_child.h"
 #include "tests/sim/groups/groups.h"
+#include "tests/sim/mutant_child.h"
 #include "tests/sim/workload/workload.h"
 
 namespace {
@@ -91,7 +91,7 @@ Found first_failing_seed(const Mutant& mutant) {
   ::wait4(child, &status, 0, &used);
   const double seconds =
       static_cast<double>(used.ru_utime.tv_sec) + static_cast<double>(used.ru_utime.tv_usec) / 1e6;
-  return {base::says_found(mutant.name, status) ? last : 0, seconds};
+  return {sim::says_found(mutant.name, status) ? last : 0, seconds};
 }
 
 }  // namespace

@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "common/base/mutant.h"
-#include "common/base/mutant_child.h"
 #include "tests/sim/cluster/workloads.h"
+#include "tests/sim/mutant_child.h"
 
 namespace {
 
@@ -82,7 +82,7 @@ bool fails(const Defect& defect, std::uint64_t seed) {
     }
     ::_exit(world.failed() ? 1 : 0);
   }
-  return base::child_finds(defect.name, child);
+  return sim::child_finds(defect.name, child);
 }
 
 double core_seconds() {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/base/mutant.h"
-#include "common/base/mutant_child.h"
+#include "tests/sim/mutant_child.h"
 #include "tests/sim/node/workloads.h"
 
 namespace {
@@ -40,7 +40,7 @@ bool fails(const Mutant& mutant, std::uint64_t seed) {
     }
     ::_exit(world.failed() ? 1 : 0);
   }
-  return base::child_finds(mutant.name, child);
+  return sim::child_finds(mutant.name, child);
 }
 
 }  // namespace

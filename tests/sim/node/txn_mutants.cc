@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/base/mutant.h"
-#include "common/base/mutant_child.h"
+#include "tests/sim/mutant_child.h"
 #include "tests/sim/node/workloads.h"
 
 namespace {
@@ -33,7 +33,7 @@ bool fails(const char* mutant, std::uint64_t seed) {
     }
     ::_exit(world.failed() ? 1 : 0);
   }
-  return base::child_finds(mutant, child);
+  return sim::child_finds(mutant, child);
 }
 
 }  // namespace

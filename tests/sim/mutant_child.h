@@ -7,7 +7,7 @@
 #include <csignal>
 #include <cstdio>
 
-namespace base {
+namespace sim {
 
 // Of a child that ended (waitpid): true when it gave a code other than 0, or fell over a CHECK: it
 // has found the defect. One that died in another way (memory that is not its own, an alarm) proves
@@ -25,4 +25,4 @@ inline bool child_finds(const char* mutant, pid_t child) {
   return ::waitpid(child, &status, 0) == child && says_found(mutant, status);
 }
 
-}  // namespace base
+}  // namespace sim
