@@ -7,6 +7,8 @@ namespace record {
 namespace {
 
 constexpr std::size_t kMagicEnd = Layout::kMagic + 1;
+// Any last offset delta may be added, and one more.
+constexpr std::int64_t kBaseOffsetMax = INT64_MAX - INT32_MAX - 1;
 
 void store_crc(base::MutableBytes batch) {
   const std::uint32_t crc = base::crc32c(batch.subspan(Layout::kAttributes));
@@ -25,6 +27,8 @@ std::string_view to_string(ParseError error) {
       return "the batch has message format 0 or 1";
     case ParseError::kUnknownMagic:
       return "the batch has an unknown message format";
+    case ParseError::kBadOffsets:
+      return "the batch has an offset that no log has";
   }
   return "";
 }
@@ -39,6 +43,9 @@ std::expected<BatchView, ParseError> BatchView::parse(base::BytesView bytes) {
     return std::unexpected(ParseError::kBadLength);
   if (bytes.size() - kLogOverhead < static_cast<std::size_t>(length))
     return std::unexpected(ParseError::kIncomplete);
+  const auto base_offset = base::load_be<std::int64_t>(bytes.data() + Layout::kBaseOffset);
+  if (base_offset < 0 || base_offset > kBaseOffsetMax)
+    return std::unexpected(ParseError::kBadOffsets);
   return BatchView(bytes.data());
 }
 

@@ -60,13 +60,14 @@ enum class ParseError : std::uint8_t {
   kBadLength,     // the length is negative or too small for a header
   kOldMagic,      // format 0 or 1
   kUnknownMagic,  // not a format of Kafka
+  kBadOffsets,    // below 0, or so large that the next batch could have none
 };
 std::string_view to_string(ParseError error);
 
 class BatchView {
  public:
-  // The batch at the front of `bytes`, which may go on behind it. Checks magic and size only: not
-  // the checksum, not the records.
+  // The batch at the front of `bytes`, which may go on behind it. Checks magic, size and that its
+  // offsets can be counted with: not the checksum, not the records.
   static std::expected<BatchView, ParseError> parse(base::BytesView bytes);
 
   base::BytesView bytes() const { return {data_, total_size()}; }

@@ -121,6 +121,22 @@ TEST(BatchView, RefusesBadLengthsAndFormats) {
   }
 }
 
+// Goal: no sum of an offset and a count runs over. Method: offsets at both ends, with the largest
+// delta.
+TEST(BatchView, RefusesOffsetsThatNoLogHas) {
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int32_t kDelta = std::numeric_limits<std::int32_t>::max();
+  base::Bytes bytes = from_hex(kGolden);
+  base::store_be(&bytes[Layout::kLastOffsetDelta], kDelta);
+  for (const std::int64_t offset :
+       {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1}, kMax, kMax - kDelta}) {
+    set_base_offset(bytes, base::Offset(offset));
+    EXPECT_EQ(BatchView::parse(bytes).error(), ParseError::kBadOffsets) << offset;
+  }
+  set_base_offset(bytes, base::Offset(kMax - kDelta - 1));
+  EXPECT_EQ(BatchView::parse(bytes)->next_offset(), base::Offset(kMax));
+}
+
 // Goal: what a broker stamps outside the checksum leaves it right, what it stamps inside is summed
 // anew, and a flipped bit anywhere behind is found. Method: stamp and flip.
 TEST(BatchView, StampsAndChecksum) {

@@ -29,6 +29,8 @@ std::unexpected<ValidateError> refuse_unparsed(ParseError error, std::int16_t pr
       return refuse(ErrorCode::kInvalidRecord, "the records hold no whole record batch");
     case ParseError::kBadLength:
       return refuse(ErrorCode::kCorruptMessage, std::string(to_string(error)));
+    case ParseError::kBadOffsets:
+      return refuse(ErrorCode::kInvalidRecord, std::string(to_string(error)));
     case ParseError::kOldMagic:
       if (produce_version < kFirstVersionOfFormat2)
         return refuse(ErrorCode::kUnsupportedForMessageFormat,
